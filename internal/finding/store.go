@@ -1,0 +1,37 @@
+package finding
+
+import "sync"
+
+// Store keeps the findings that stand at the moment, by who found them. A finder replaces its own and never touches
+// those of others, so that a change costs as much as it changes. The zero Store is empty and ready; it may be used
+// from several goroutines.
+type Store struct {
+	mu    sync.Mutex
+	owner map[string][]Finding
+}
+
+// Replace sets the findings of one owner, "file/a.yaml" or "service/ns/name" say; none removes the owner.
+func (s *Store) Replace(owner string, fs []Finding) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(fs) == 0 {
+		delete(s.owner, owner)
+		return
+	}
+	if s.owner == nil {
+		s.owner = map[string][]Finding{}
+	}
+	s.owner[owner] = fs
+}
+
+// All returns all findings in the order they are shown in.
+func (s *Store) All() []Finding {
+	s.mu.Lock()
+	var all []Finding
+	for _, fs := range s.owner {
+		all = append(all, fs...)
+	}
+	s.mu.Unlock()
+	Sort(all)
+	return all
+}
