@@ -66,7 +66,7 @@ type PortIntent struct {
 // ProbeIntent is what is asked of a probe. Zero values ask for nothing.
 type ProbeIntent struct {
 	Kind plan.ProbeKind
-	// Port is a port of the Service by name or number, or else a port of the node; see azure.md section 2.4.
+	// PortName and PortNumber name a port of the Service, or else (by number) a port of the node.
 	PortName   string
 	PortNumber uint16
 	Path       string
@@ -84,7 +84,4 @@ type TrafficIntent struct {
 	RangesSet     bool // SourceRanges counts even if it is empty
 	NoFilter      bool // no source filter at all, whatever the Service says
 	ProxyProtocol plan.ProxyProtocol
-	// ImplicitProbes makes the defaults of the Azure cloud apply (azure.md section 2.1): without it, a port without
-	// a probe annotation is not probed.
-	ImplicitProbes bool
 }

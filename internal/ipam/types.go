@@ -4,6 +4,7 @@ package ipam
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/naru-lb/naru/internal/plan"
 )
@@ -96,4 +97,12 @@ type Assigned struct {
 	// PublicIP is "resourceGroup/name" of the reserved address, or empty.
 	PublicIP string
 	Scope    plan.Scope
+}
+
+// Record is what has to be remembered of an owner so that it keeps its addresses when everything is rebuilt.
+type Record struct {
+	Owner     Owner        `json:"owner"`
+	Addresses []netip.Addr `json:"addresses"`
+	// Since is when the owner was first seen, in UTC; it orders owners by age where manifests do not say.
+	Since time.Time `json:"since"`
 }
