@@ -69,7 +69,8 @@ type ProbeIntent struct {
 	// PortName and PortNumber name a port of the Service, or else (by number) a port of the node.
 	PortName   string
 	PortNumber uint16
-	Path       string
+	Path       string // the request path, or the service's name for gRPC
+	Host       string // the Host header and the server name in the TLS handshake
 	Interval   time.Duration
 	Threshold  int // results in a row, both up and down
 	// From is the path of the annotation that asked for Kind, or else for another setting.
@@ -84,4 +85,10 @@ type TrafficIntent struct {
 	RangesSet     bool // SourceRanges counts even if it is empty
 	NoFilter      bool // no source filter at all, whatever the Service says
 	ProxyProtocol plan.ProxyProtocol
+	// ConnectTimeout is how long a target may take to accept a connection, 100 ms to 30 s; 0 asks for nothing.
+	ConnectTimeout time.Duration
+	// DeregistrationDelay is how long running connections of a target that left may go on, 0 s to 1 h. It counts
+	// only if DelaySet is true.
+	DeregistrationDelay time.Duration
+	DelaySet            bool
 }
