@@ -65,6 +65,7 @@ type Compiler struct {
 	recorded   map[plan.ServiceName]bool // had an address when the Compiler was made
 	users      map[netip.Addr]map[plan.ServiceName]plan.Frontend
 	servedBy   map[plan.ListenerKey]plan.ServiceName
+	labels     map[string]plan.ServiceName // DNS labels in use
 }
 
 // New returns a Compiler without objects.
@@ -90,6 +91,7 @@ func New(opts Options) *Compiler {
 		recorded:   map[plan.ServiceName]bool{},
 		users:      map[netip.Addr]map[plan.ServiceName]plan.Frontend{},
 		servedBy:   map[plan.ListenerKey]plan.ServiceName{},
+		labels:     map[string]plan.ServiceName{},
 	}
 	for _, r := range opts.Records {
 		c.alloc.Adopt(r)

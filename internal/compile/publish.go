@@ -23,6 +23,13 @@ func (p *pass) publish(s *service, u unit) {
 	for k := range u.listeners {
 		c.servedBy[k] = s.name
 	}
+	if was, now := old.service.DNSLabel, u.service.DNSLabel; was != now {
+		delete(c.labels, was)
+		p.freed = true
+		if now != "" {
+			c.labels[now] = s.name
+		}
+	}
 	for a := range old.frontends {
 		p.touched[a] = true
 		delete(c.users[a], s.name)

@@ -34,7 +34,7 @@ type unit struct {
 // build fills u with what s serves when w is granted.
 func (p *pass) build(s *service, w *wish, u *unit, found *[]finding.Finding) {
 	u.service.HealthCheckNodePort = uint16(w.svc.Spec.HealthCheckNodePort)
-	u.service.DNSLabel, u.service.Tags = w.intent.DNSLabel, w.intent.Tags
+	u.service.DNSLabel, u.service.Tags = p.claimLabel(s, w.intent.DNSLabel, found), w.intent.Tags
 	u.frontends = map[netip.Addr]plan.Frontend{}
 	u.listeners = map[plan.ListenerKey]plan.Listener{}
 	u.groups = map[plan.GroupID]plan.TargetGroup{}
@@ -88,6 +88,20 @@ func (p *pass) listen(s *service, w *wish, u *unit, index int, addr netip.Addr, 
 		IdleTimeout:  p.c.idleTimeout(s, w, key.Protocol),
 		ResetOnIdle:  key.Protocol == plan.TCP && !w.intent.Traffic.SilentIdle,
 	}
+}
+
+// claimLabel gives a DNS label to the first Service that asks for it. Another one is served without the name.
+func (p *pass) claimLabel(s *service, label string, found *[]finding.Finding) string {
+	if label == "" {
+		return ""
+	}
+	if holder, taken := p.c.labels[label]; taken && holder != s.name {
+		p.c.waiting[s.name] = true
+		*found = append(*found, finding.New(finding.AnnotationConflict, fmt.Sprintf("the DNS label %s belongs to %s already", label, holder)).
+			With("The Service is served, without this name.", "Choose another label."))
+		return ""
+	}
+	return label
 }
 
 // idleTimeout is what is asked for, else the default. A Service whose address comes from MetalLB's pools behaves as with
