@@ -1,0 +1,3 @@
+package manifest
+
+func (r *reader) brokenDocument(t text, err error) {}

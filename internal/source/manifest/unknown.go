@@ -1,0 +1,317 @@
+package manifest
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/naru-lb/naru/internal/finding"
+)
+
+// unknown reports pairs[i], whose name st does not have, as what it probably is: a key that fell out of the list or
+// mapping above it, a name that is nearly right, a field of another level, or a field that does not exist.
+func (d *decoder) unknown(st *structType, pairs []pair, i int) {
+	p := pairs[i]
+	if d.fallen[p.key] || len(d.found) > maxFindings {
+		return
+	}
+	if strings.ContainsAny(p.name, typographicQuotes) {
+		d.curlyKey(p)
+		return
+	}
+	if d.fellOut(st, pairs, i) {
+		return
+	}
+	name := nearest(p.name, st.names)
+	if name != "" && (strings.EqualFold(name, p.name) || d.fits(st.fields[name].typ, p.value)) && absent(pairs, name) {
+		d.misspelt(p, name)
+		return
+	}
+	if to := d.elsewhere(p); to != nil {
+		d.misplaced(p, to)
+		return
+	}
+	d.at = d.at.Field(p.name)
+	where := d.where()
+	d.report(finding.New(finding.UnknownField, fmt.Sprintf("%s has no field '%s'", where, clip(p.name))).
+		With("The API server drops or refuses the field.", "Remove the field."), p.slot, true)
+	d.at = d.at[:len(d.at)-1]
+}
+
+// absent tells whether the mapping does not yet have the field that a misspelt key would be.
+func absent(pairs []pair, name string) bool {
+	for _, p := range pairs {
+		if p.name == name {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *decoder) curlyKey(p pair) {
+	d.at = d.at.Field(p.name)
+	straight := strings.Trim(p.name, typographicQuotes)
+	d.report(finding.New(finding.CurlyQuotes, "the key has typographic quotes, which are part of it").
+		With("The API server drops or refuses the field.", straight+":"), p.slot, true)
+	d.at = d.at[:len(d.at)-1]
+	d.settle(d.at.Field(straight))
+}
+
+func (d *decoder) misspelt(p pair, name string) {
+	message := fmt.Sprintf("%s has no field '%s'; did you mean '%s'?", d.whereShort(), clip(p.name), name)
+	d.at = d.at.Field(p.name)
+	d.report(finding.New(finding.UnknownField, message).
+		With("The API server drops or refuses the field.", name+":"), p.slot, true)
+	d.at = d.at[:len(d.at)-1]
+	d.settle(d.at.Field(name))
+}
+
+func (d *decoder) misplaced(p pair, to Path) {
+	from := "the top level"
+	if len(d.at) > 0 {
+		from = generic(d.at)
+	}
+	parent := generic(to[:len(to)-1])
+	message := fmt.Sprintf("'%s' belongs in %s, not in %s", clip(p.name), parent, from)
+	if len(to) == 1 {
+		message = fmt.Sprintf("'%s' belongs at the top level, not in %s", clip(p.name), from)
+	}
+	d.at = d.at.Field(p.name)
+	d.report(finding.New(finding.WrongLevel, message).
+		With("The API server drops or refuses the field.", "Move the field to "+generic(to)+"."), p.slot, true)
+	d.at = d.at[:len(d.at)-1]
+	d.settle(to)
+}
+
+// settle notes that nothing more need be said about a path, whatever the indexes in it.
+func (d *decoder) settle(p Path) { d.settled = append(d.settled, generic(p)) }
+
+// generic returns a path with [] for every index.
+func generic(p Path) string {
+	var b strings.Builder
+	for i, s := range p {
+		switch {
+		case s.IsIndex:
+			b.WriteString("[]")
+		case i > 0:
+			b.WriteString("." + s.Name)
+		default:
+			b.WriteString(s.Name)
+		}
+	}
+	return b.String()
+}
+
+// where returns what the field that the decoder is at stands in.
+func (d *decoder) where() string {
+	if len(d.at) < 2 {
+		return "a " + d.name.Kind
+	}
+	return clip(generic(d.at[:len(d.at)-1])) + " of a " + d.name.Kind
+}
+
+// whereShort returns what the decoder is in.
+func (d *decoder) whereShort() string {
+	if len(d.at) == 0 {
+		return "a " + d.name.Kind
+	}
+	return clip(generic(d.at))
+}
+
+// fits tells whether a node has the shape of values of type t.
+func (d *decoder) fits(t reflect.Type, n *yaml.Node) bool {
+	n = target(n)
+	if n.Kind == yaml.ScalarNode && resolve(n).value == nil {
+		return true
+	}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if reflect.PointerTo(t).Implements(unmarshaler) {
+		return n.Kind == yaml.ScalarNode
+	}
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return n.Kind == yaml.MappingNode
+	case reflect.Slice:
+		return n.Kind == yaml.SequenceNode || t.Elem().Kind() == reflect.Uint8 && n.Kind == yaml.ScalarNode
+	}
+	return n.Kind == yaml.ScalarNode
+}
+
+// fellOut tells whether pairs[i] belongs to the list or mapping of the key before it, but stands left of it. It then
+// reports that, once for all keys that fell out together.
+func (d *decoder) fellOut(st *structType, pairs []pair, i int) bool {
+	if i == 0 || pairs[i].key.Column != pairs[i-1].key.Column || pairs[i].key.Line <= pairs[i-1].key.Line {
+		return false
+	}
+	above := pairs[i-1]
+	f, ok := st.fields[above.name]
+	if !ok {
+		return false
+	}
+	value := target(above.value)
+	switch {
+	case value.Kind == yaml.SequenceNode && value.Style&yaml.FlowStyle == 0 && len(value.Content) > 0:
+		return d.fellOutOfItem(st, pairs, i, value, f)
+	case value.Kind == yaml.ScalarNode && emptyScalar(value) && f.typ.Kind() == reflect.Map && target(pairs[i].value).Kind == yaml.ScalarNode:
+		d.fellOutOfMap(st, pairs, i)
+		return true
+	}
+	return false
+}
+
+func (d *decoder) fellOutOfItem(st *structType, pairs []pair, i int, list *yaml.Node, f field) bool {
+	item := d.schema.of(f.typ)
+	last := len(list.Content) - 1
+	node := list.Content[last]
+	if item == nil || node.Kind != yaml.MappingNode || len(node.Content) == 0 {
+		return false
+	}
+	to, ok := item.fields[pairs[i].name]
+	if _, has := child(node, Step{Name: pairs[i].name}, 0); !ok || has || !d.fits(to.typ, pairs[i].value) {
+		return false
+	}
+	parent := d.at.Field(pairs[i-1].name).Item(last)
+	moved := []pair{}
+	for _, p := range pairs[i:] {
+		_, here := st.fields[p.name]
+		if _, there := item.fields[p.name]; here || !there {
+			break
+		}
+		moved = append(moved, p)
+		d.fallen[p.key] = true
+		d.settle(parent.Field(p.name))
+	}
+	column := node.Column
+	first := d.doc.text.place(node.Line-1, 0, 0).Line
+	effect := fmt.Sprintf("The document is not applied. '%s' belongs to the item that starts on line %d, so it must start in column %d.",
+		pairs[i].name, first, column)
+	d.reportFallen(parent, pairs[i], fmt.Sprintf("'%s' stands left of its list item", pairs[i].name), effect, d.moveRight(moved, column))
+	return true
+}
+
+func (d *decoder) fellOutOfMap(st *structType, pairs []pair, i int) {
+	parent := d.at.Field(pairs[i-1].name)
+	var moved []pair
+	for _, p := range pairs[i:] {
+		if _, here := st.fields[p.name]; here {
+			break
+		}
+		moved = append(moved, p)
+		d.fallen[p.key] = true
+	}
+	above := pairs[i-1].name
+	effect := fmt.Sprintf("The document is not applied. '%s' has the column of '%s', so it is not one of its entries.", clip(pairs[i].name), above)
+	d.reportFallen(parent, pairs[i], fmt.Sprintf("'%s' stands left of '%s', which it belongs to", clip(pairs[i].name), above),
+		effect, d.moveRight(moved, pairs[i].key.Column+2))
+}
+
+func (d *decoder) reportFallen(parent Path, p pair, message, effect, fix string) {
+	at := d.at
+	d.at = parent.Field(p.name)
+	d.report(finding.New(finding.Indentation, message).With(effect, fix), p.slot, true)
+	d.at = at
+}
+
+// moveRight returns the lines of some pairs that follow each other, moved so that their keys start in column.
+func (d *decoder) moveRight(moved []pair, column int) string {
+	var b strings.Builder
+	for _, p := range moved {
+		from, to := p.key.Line, lastLine(p.value)
+		for line := from; line <= max(from, to); line++ {
+			content := d.doc.text.content(line - 1)
+			b.WriteString(strings.Repeat(" ", max(column-p.key.Column, 0)) + strings.TrimRight(content, " \t") + "\n")
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// lastLine returns the line that the last node of a tree starts on.
+func lastLine(n *yaml.Node) int {
+	line := n.Line
+	for n.Kind != yaml.AliasNode && len(n.Content) > 0 {
+		n = n.Content[len(n.Content)-1]
+		line = max(line, n.Line)
+	}
+	if n.Kind == yaml.ScalarNode && (n.Style&(yaml.LiteralStyle|yaml.FoldedStyle)) != 0 {
+		line += strings.Count(n.Value, "\n")
+	}
+	return line
+}
+
+// searchDepth is how many levels below the object's top a misplaced field is looked for.
+const searchDepth = 4
+
+// elsewhere returns where a field that stands in the wrong place exists: the place nearest to where it stands that
+// is not yet taken and has the right shape; nil if there is none.
+func (d *decoder) elsewhere(p pair) Path {
+	var best Path
+	least := 1 << 30
+	type level struct {
+		st *structType
+		at Path
+	}
+	queue := []level{{d.schema.structs[d.typ], nil}}
+	for len(queue) > 0 {
+		l := queue[0]
+		queue = queue[1:]
+		if f, ok := l.st.fields[p.name]; ok && d.fits(f.typ, p.value) && generic(l.at) != generic(d.at) {
+			at := l.at.Field(p.name)
+			if cost := d.way(at); cost < least {
+				best, least = at, cost
+			}
+		}
+		if len(l.at) >= searchDepth {
+			continue
+		}
+		for _, name := range l.st.names {
+			next := d.schema.of(l.st.fields[name].typ)
+			if next == nil || name == "status" || name == "managedFields" || name == "ownerReferences" {
+				continue
+			}
+			at := l.at.Field(name)
+			if isList(l.st.fields[name].typ) {
+				at = at.Item(0)
+			}
+			queue = append(queue, level{next, at})
+		}
+	}
+	return best
+}
+
+// way returns how far a place is from where the decoder is, up to the common level and down again. A place that is
+// taken already is far.
+func (d *decoder) way(to Path) int {
+	common := 0
+	for common < len(to) && common < len(d.at) && to[common].IsIndex == d.at[common].IsIndex && to[common].Name == d.at[common].Name {
+		common++
+	}
+	cost := len(d.at) - common + len(to) - common
+	if exists(d.root, to) {
+		cost += 100
+	}
+	return cost
+}
+
+// exists tells whether the whole of a path exists below root.
+func exists(root *yaml.Node, p Path) bool {
+	at := slot{value: root}
+	for _, step := range p {
+		next, ok := child(target(at.value), step, 0)
+		if !ok {
+			return false
+		}
+		at = next
+	}
+	return true
+}
+
+func isList(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.Slice
+}
