@@ -20,7 +20,8 @@ type decoder struct {
 	schema *schema
 	root   *yaml.Node
 	typ    reflect.Type // of the object
-	name   finding.Object
+	kind   string
+	name   finding.Object // zero if the object has no name
 	found  []finding.Finding
 	// at is where the decoder is.
 	at Path
@@ -37,8 +38,11 @@ func (d *document) decode(root *yaml.Node, at Path, h header, kind object.Kind) 
 	key := h.key(theSchema().kinds)
 	value := kind.New()
 	dec := decoder{
-		doc: d, schema: theSchema(), root: root, typ: reflect.TypeOf(value).Elem(), name: key.Finding(),
+		doc: d, schema: theSchema(), root: root, typ: reflect.TypeOf(value).Elem(), kind: kind.Name,
 		open: map[*yaml.Node]bool{}, fallen: map[*yaml.Node]bool{},
+	}
+	if key.Name != "" {
+		dec.name = key.Finding()
 	}
 	exhausted := d.budget < 0
 	dec.value(slot{value: root}, reflect.ValueOf(value).Elem())

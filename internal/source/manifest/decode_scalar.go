@@ -112,6 +112,12 @@ func (d *decoder) mismatch(s slot, want reflect.Type) {
 		d.report(f, s, false)
 		return
 	}
+	if name, value, ok := strings.Cut(n.Value, ":"); ok && expected(want) == "a mapping" && n.Kind == yaml.ScalarNode && n.Style == 0 &&
+		plainName(name) && value != "" {
+		d.report(finding.New(finding.NotYAML, fmt.Sprintf("a blank is missing after '%s:'", clip(name))).
+			With("The API server refuses the object.", name+": "+value), s, false)
+		return
+	}
 	message := fmt.Sprintf("%s must be %s, not %s", d.last(), expected(want), describe(n))
 	if n.Kind == yaml.ScalarNode && isWhole(want) && isNumber(resolve(n).value) {
 		message = fmt.Sprintf("%s must be %s, and %s is not", d.last(), expected(want), clip(n.Value))

@@ -51,7 +51,7 @@ type Broken struct {
 // Parse reads one file. It never fails: what cannot be used is told in the findings. The file's name is only put
 // into places. Its time is linear in the length of data.
 func Parse(file string, data []byte) Result {
-	r := reader{file: file, notes: map[typeName]int{}}
+	r := reader{file: file, notes: map[typeName]int{}, effort: tryEffort}
 	body, problem := decodeText(data)
 	if problem != "" {
 		r.result.Documents = 1
@@ -76,6 +76,7 @@ type reader struct {
 	file   string
 	result Result
 	notes  map[typeName]int // how many objects of a type were ignored
+	effort int              // as in text
 }
 
 // noteIgnored adds one note for each type that was ignored.

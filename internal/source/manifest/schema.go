@@ -98,3 +98,56 @@ func (s *schema) kind(t typeName) (object.Kind, bool) {
 	}
 	return object.Kind{}, false
 }
+
+// fieldPlace is a place at which a kind has a field of some name.
+type fieldPlace struct {
+	path Path // with index 0 for lists
+	typ  reflect.Type
+}
+
+// placeDepth is how many levels below an object's top thePlaces goes.
+const placeDepth = 5
+
+// thePlaces returns the places of the fields of every kind, by name, the nearest to the top first. It is built once,
+// when a field is first found to be in the wrong place.
+var thePlaces = sync.OnceValue(func() map[reflect.Type]map[string][]fieldPlace {
+	s := theSchema()
+	all := map[reflect.Type]map[string][]fieldPlace{}
+	for _, k := range s.kinds {
+		t := reflect.TypeOf(k.New()).Elem()
+		all[t] = s.places(t)
+	}
+	return all
+})
+
+func (s *schema) places(root reflect.Type) map[string][]fieldPlace {
+	type level struct {
+		st *structType
+		at Path
+	}
+	out := map[string][]fieldPlace{}
+	for queue := []level{{s.structs[root], nil}}; len(queue) > 0; queue = queue[1:] {
+		l := queue[0]
+		for _, name := range l.st.names {
+			f := l.st.fields[name]
+			at := l.at.Field(name)
+			out[name] = append(out[name], fieldPlace{at, f.typ})
+			next := s.of(f.typ)
+			if next == nil || len(at) >= placeDepth || name == "status" || name == "managedFields" || name == "ownerReferences" {
+				continue
+			}
+			if isList(f.typ) {
+				at = at.Item(0)
+			}
+			queue = append(queue, level{next, at})
+		}
+	}
+	return out
+}
+
+func isList(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.Slice
+}

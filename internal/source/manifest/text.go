@@ -19,6 +19,8 @@ type text struct {
 	// shift says by how many columns a line, counted from 0 in body, was moved to the right when the body was mended;
 	// nil if it is as in the file.
 	shift map[int]int
+	// effort is how many bytes may still be parsed to try out how the text was meant; nil if none.
+	effort *int
 
 	rows  []span        // lazily: see lines
 	marks map[int][]int // of long lines, lazily: see offset

@@ -21,6 +21,17 @@ func (d *decoder) unknown(st *structType, pairs []pair, i int) {
 		d.curlyKey(p)
 		return
 	}
+	if dash, ok := oddDash(p.name); ok {
+		d.dashKey(p, dash)
+		if i > 0 {
+			d.settle(d.at.Field(pairs[i-1].name))
+		}
+		return
+	}
+	if odd, ok := oddBlank(p.name); ok {
+		d.oddKey(p, odd)
+		return
+	}
 	if d.fellOut(st, pairs, i) {
 		return
 	}
@@ -57,6 +68,26 @@ func (d *decoder) curlyKey(p pair) {
 		With("The API server drops or refuses the field.", straight+":"), p.slot, true)
 	d.at = d.at[:len(d.at)-1]
 	d.settle(d.at.Field(straight))
+}
+
+// dashKey reports a key that starts with what looks like the dash of a list.
+func (d *decoder) dashKey(p pair, dash rune) {
+	d.at = d.at.Field(p.name)
+	d.report(finding.New(finding.CurlyQuotes, fmt.Sprintf("the dash U+%04X stands where YAML wants a plain dash (-)", dash)).
+		With("The document is not applied.", "-"+strings.TrimPrefix(p.name, string(dash))+":"), p.slot, true)
+	d.at = d.at[:len(d.at)-1]
+}
+
+// oddKey reports a key that holds a blank which is none to YAML.
+func (d *decoder) oddKey(p pair, odd rune) {
+	d.at = d.at.Field(p.name)
+	plain := strings.Trim(p.name, typographicBlanks+" ")
+	d.report(finding.New(finding.CurlyQuotes, fmt.Sprintf("the key has the blank U+%04X, which is part of it", odd)).
+		With("The API server drops or refuses the field.", "Replace it by plain blanks, and align '"+clip(plain)+"' with its mapping."), p.slot, true)
+	d.at = d.at[:len(d.at)-1]
+	if to := d.elsewhere(pair{plain, p.slot}); to != nil {
+		d.settle(to)
+	}
 }
 
 func (d *decoder) misspelt(p pair, name string) {
@@ -107,15 +138,15 @@ func generic(p Path) string {
 // where returns what the field that the decoder is at stands in.
 func (d *decoder) where() string {
 	if len(d.at) < 2 {
-		return "a " + d.name.Kind
+		return "a " + d.kind
 	}
-	return clip(generic(d.at[:len(d.at)-1])) + " of a " + d.name.Kind
+	return clip(generic(d.at[:len(d.at)-1])) + " of a " + d.kind
 }
 
 // whereShort returns what the decoder is in.
 func (d *decoder) whereShort() string {
 	if len(d.at) == 0 {
-		return "a " + d.name.Kind
+		return "a " + d.kind
 	}
 	return clip(generic(d.at))
 }
@@ -242,41 +273,24 @@ func lastLine(n *yaml.Node) int {
 	return line
 }
 
-// searchDepth is how many levels below the object's top a misplaced field is looked for.
-const searchDepth = 4
+// maxSearches is how many findings an object may have for misplaced fields still to be looked for.
+const maxSearches = 20
 
 // elsewhere returns where a field that stands in the wrong place exists: the place nearest to where it stands that
 // is not yet taken and has the right shape; nil if there is none.
 func (d *decoder) elsewhere(p pair) Path {
+	if len(d.found) > maxSearches {
+		return nil
+	}
 	var best Path
 	least := 1 << 30
-	type level struct {
-		st *structType
-		at Path
-	}
-	queue := []level{{d.schema.structs[d.typ], nil}}
-	for len(queue) > 0 {
-		l := queue[0]
-		queue = queue[1:]
-		if f, ok := l.st.fields[p.name]; ok && d.fits(f.typ, p.value) && generic(l.at) != generic(d.at) {
-			at := l.at.Field(p.name)
-			if cost := d.way(at); cost < least {
-				best, least = at, cost
-			}
-		}
-		if len(l.at) >= searchDepth {
+	here := generic(d.at)
+	for _, to := range thePlaces()[d.typ][p.name] {
+		if !d.fits(to.typ, p.value) || generic(to.path[:len(to.path)-1]) == here {
 			continue
 		}
-		for _, name := range l.st.names {
-			next := d.schema.of(l.st.fields[name].typ)
-			if next == nil || name == "status" || name == "managedFields" || name == "ownerReferences" {
-				continue
-			}
-			at := l.at.Field(name)
-			if isList(l.st.fields[name].typ) {
-				at = at.Item(0)
-			}
-			queue = append(queue, level{next, at})
+		if cost := d.way(to.path); cost < least {
+			best, least = to.path, cost
 		}
 	}
 	return best
@@ -307,11 +321,4 @@ func exists(root *yaml.Node, p Path) bool {
 		at = next
 	}
 	return true
-}
-
-func isList(t reflect.Type) bool {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return t.Kind() == reflect.Slice
 }

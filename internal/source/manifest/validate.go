@@ -177,7 +177,7 @@ func mendLine(name, value string) string {
 
 // missing reports a field that should be in the mapping at a path.
 func (d *decoder) missing(in Path, name, fix string) {
-	where := "a " + d.name.Kind
+	where := "a " + d.kind
 	if len(in) > 0 {
 		where = clip(generic(in))
 	}

@@ -93,7 +93,7 @@ func nameTest(kind string) func(string) string {
 			if len(validation.IsDNS1035Label(s)) == 0 {
 				return ""
 			}
-			return "must be a-z, 0-9 and -, begin with a letter, have 63 characters at most"
+			return "must be a-z, 0-9, -, at most 63, a letter first"
 		}
 	case object.Namespace:
 		return dnsLabel
@@ -105,14 +105,14 @@ func dnsLabel(s string) string {
 	if len(validation.IsDNS1123Label(s)) == 0 {
 		return ""
 	}
-	return "must be a-z, 0-9 and - within, 63 characters at most"
+	return "must be a-z, 0-9 and - within, at most 63"
 }
 
 func subdomain(s string) string {
 	if len(validation.IsDNS1123Subdomain(s)) == 0 {
 		return ""
 	}
-	return "must be a-z, 0-9, - and . within, 253 characters at most"
+	return "must be a-z, 0-9, - and . within"
 }
 
 func qualified(s string) string {

@@ -65,7 +65,7 @@ func portName(s string) string {
 	if len(validation.IsValidPortName(s)) == 0 {
 		return ""
 	}
-	return "must be a port's name (a-z, 0-9, -, at most 15, one letter)"
+	return "must be a-z, 0-9, -, at most 15, a letter within"
 }
 
 func address(s string) string {

@@ -12,6 +12,25 @@ import (
 // errSecondDocument is the error of a text that goes on behind the end of its document.
 var errSecondDocument = errors.New("the text goes on behind the end of the document")
 
+// tryEffort is how many bytes are parsed for one file to find out how broken documents were meant.
+const tryEffort = 4 << 20
+
+// try parses a body that may be what t was meant to be; ok is false if too much was tried already.
+func (t *text) try(body string) (root *yaml.Node, err error, ok bool) {
+	if t.effort == nil || *t.effort < len(body) || len(body) > maxMendable {
+		return nil, nil, false
+	}
+	*t.effort -= len(body) + 100
+	root, err = parseYAML(body)
+	return root, err, true
+}
+
+// progress tells whether a body has less wrong with it than t, which gave an error.
+func (t *text) progress(body string, err error) bool {
+	_, next, ok := t.try(body)
+	return ok && (next == nil || next.Error() != err.Error())
+}
+
 // parseYAML returns the node of the one document in body, nil if it holds nothing.
 func parseYAML(body string) (root *yaml.Node, err error) {
 	defer func() {
