@@ -8,42 +8,58 @@ import (
 	"github.com/naru-lb/naru/internal/plan"
 )
 
-// sizes are the primes that a table may have as its size. The last is the largest that 16 bits can index.
-var sizes = [...]int{1021, 2039, 4093, 8191, 16381, 32749, 65521}
+// sizes are the primes that a table may have as its size.
+var sizes = [...]int{1021, 2039, 4093, 8191, 16381, 32749, 65537}
 
 // slotsPerTarget is how many slots a target has on average at least: shares are then exact to 1 %, and by the quotas
 // of Build much better.
 const slotsPerTarget = 100
 
+// maxTargets is how many targets a ring can name: as many as 16 bits can, less the mark of a free slot.
+const maxTargets = free
+
+// free marks a slot that nobody has taken yet.
+const free = ^uint16(0)
+
 // Ring says which target of a group a hash belongs to. It is a Maglev table (Eisenbud et al., NSDI 2016) with weights:
 // each target has exactly its share of the slots, rounded to whole ones, and a change of one target moves hardly any
-// slot of the others. It does not depend on the order of the targets. A Ring is immutable.
+// slot of the others. It does not depend on the order of the targets. A Ring is immutable; a nil one is empty.
 type Ring struct {
-	slots  []uint16 // indices into targets; nil if there are fewer than two targets
-	member []int    // indices into plan.TargetGroup.Targets, in order of their addresses
-	quota  []int
+	slots   []uint16 // indices into member; nil if there are fewer than two targets
+	member  []int    // indices into plan.TargetGroup.Targets, in order of their addresses
+	quota   []int    // slots of each member
+	targets int      // of the group
 }
 
-// Build makes the ring of the targets that s selects from g.
+// Build makes the ring of the targets that s selects from g. Of more than 65,535 targets the ring has those with the
+// lowest addresses.
 func Build(g *plan.TargetGroup, s Selection) *Ring {
-	r := &Ring{}
-	shares := slices.Clone(s.Shares)
-	slices.SortFunc(shares, func(a, b Share) int {
-		return g.Targets[a.Index].Address.Compare(g.Targets[b.Index].Address)
-	})
-	for _, sh := range shares {
-		r.member = append(r.member, sh.Index)
+	if len(s.Shares) == 0 {
+		return &Ring{}
+	}
+	r := &Ring{targets: len(g.Targets)}
+	shares := inOrder(g, s.Shares)
+	r.member = make([]int, len(shares))
+	for i, sh := range shares {
+		r.member[i] = sh.Index
 	}
 	if len(shares) < 2 {
-		for range shares {
-			r.quota = append(r.quota, 1)
-		}
+		r.quota = slices.Repeat([]int{1}, len(shares))
 		return r
 	}
 	size := sizeFor(len(shares))
 	r.quota = quotas(shares, size)
 	r.slots = fill(g, r.member, r.quota, size)
 	return r
+}
+
+// inOrder returns the shares that have a weight in order of their targets' addresses, maxTargets at most.
+func inOrder(g *plan.TargetGroup, shares []Share) []Share {
+	shares = slices.DeleteFunc(slices.Clone(shares), func(s Share) bool { return s.Weight == 0 })
+	slices.SortFunc(shares, func(a, b Share) int {
+		return g.Targets[a.Index].Address.Compare(g.Targets[b.Index].Address)
+	})
+	return shares[:min(len(shares), int(maxTargets))]
 }
 
 func sizeFor(targets int) int {
@@ -82,32 +98,41 @@ func quotas(shares []Share, size int) []int {
 	return out
 }
 
+// walker is a target on its way through the slots, in the order of its own permutation.
+type walker struct {
+	at, skip      int
+	quota, credit int // credit is what it is behind its quota's part, in slots times the largest quota
+}
+
 // fill gives out the slots. The targets take turns, each as often as its quota demands, and take the first free slot
 // of their own permutation, which depends on nothing but their address.
 func fill(g *plan.TargetGroup, member, quota []int, size int) []uint16 {
-	const free = ^uint16(0)
 	slots := make([]uint16, size)
 	for i := range slots {
 		slots[i] = free
 	}
-	type walker struct{ at, skip, taken int }
 	walkers := make([]walker, len(member))
 	for i, m := range member {
-		h1, h2 := hashTarget(g.Targets[m].Address)
-		walkers[i] = walker{at: int(h1 % uint64(size)), skip: int(h2%uint64(size-1)) + 1}
+		offset, skip := hashTarget(g.Targets[m].Address)
+		walkers[i] = walker{at: int(offset % uint64(size)), skip: int(skip%uint64(size-1)) + 1, quota: quota[i]}
 	}
+	// After round n every target has n/largest of its quota, rounded up, so that turns interleave evenly whatever the
+	// weights are.
 	largest := slices.Max(quota)
-	for round := 1; round <= largest; round++ {
+	for range largest {
 		for i := range walkers {
 			w := &walkers[i]
-			// After each round every target has its quota's part of what the largest has, so that turns interleave
-			// evenly whatever the weights are.
-			for due := (round*quota[i] + largest - 1) / largest; w.taken < due; w.taken++ {
-				for slots[w.at] != free {
-					w.at = (w.at + w.skip) % size
-				}
-				slots[w.at] = uint16(i)
+			if w.credit += w.quota; w.credit <= 0 {
+				continue
 			}
+			w.credit -= largest
+			at := w.at
+			for slots[at] != free {
+				if at += w.skip; at >= size {
+					at -= size
+				}
+			}
+			slots[at], w.at = uint16(i), at
 		}
 	}
 	return slots
@@ -144,9 +169,13 @@ func (r *Ring) Next(hash uint64, tried func(int) bool) int {
 		return -1
 	}
 	start := r.slot(hash)
-	for i := range r.slots {
-		if m := r.member[r.slots[(start+i)%len(r.slots)]]; !tried(m) {
-			return m
+	for _, part := range [...][]uint16{r.slots[start:], r.slots[:start]} {
+		last := free // neighbours in the ring are often the same target
+		for _, s := range part {
+			if m := r.member[s]; s != last && !tried(m) {
+				return m
+			}
+			last = s
 		}
 	}
 	return -1
@@ -160,14 +189,15 @@ func (r *Ring) Size() int {
 	return max(len(r.slots), len(r.member))
 }
 
-// Slots returns how many slots each target has, by its index in the group's targets. Divided by Size that is the share
-// of new connections that the target gets.
-func (r *Ring) Slots() map[int]int {
-	out := map[int]int{}
-	if r != nil {
-		for i, m := range r.member {
-			out[m] = r.quota[i]
-		}
+// Slots returns how many slots each of the group's targets has, in their order; 0 for those that get no new
+// connections. Divided by Size that is the share of new connections that the target gets. It is nil if the ring is empty.
+func (r *Ring) Slots() []int {
+	if r == nil || len(r.member) == 0 {
+		return nil
+	}
+	out := make([]int, r.targets)
+	for i, m := range r.member {
+		out[m] = r.quota[i]
 	}
 	return out
 }
