@@ -45,6 +45,9 @@ func (d *Deriver) noPodsMatch(s *service) []finding.Finding {
 	return []finding.Finding{s.object.Locate(f)}
 }
 
+// maxCompared is how many values of a label are compared with a wrong one. Labels with more are made by programs.
+const maxCompared = 200
+
 // nearestPair returns a part of the selector that no Pod of the namespace has, and the label that was probably meant:
 // the same key with a value at an edit distance of at most 2, or the same value under another key, or else any value
 // of the key.
@@ -55,7 +58,11 @@ func (sp *space) nearestPair(selector map[string]string) (wrong, meant pair, ok 
 		if len(sp.labels[pair{k, v}]) > 0 {
 			continue
 		}
-		for _, other := range slices.Sorted(maps.Keys(sp.values[k])) {
+		var values []string
+		if len(sp.values[k]) <= maxCompared {
+			values = slices.Sorted(maps.Keys(sp.values[k]))
+		}
+		for _, other := range values {
 			d := nearest.Distance(v, other, 3)
 			if d == 3 {
 				d = 5
@@ -80,14 +87,11 @@ func (d *Deriver) spaceWith(own string, selector map[string]string) string {
 		if name == own || first != "" && name > first {
 			continue
 		}
-		for k, v := range selector {
-			for p := range sp.labels[pair{k, v}] {
-				if selects(selector, p.Labels) {
-					first = name
-					break
-				}
+		for p := range sp.candidates(selector) {
+			if selects(selector, p.Labels) {
+				first = name
+				break
 			}
-			break // any one part of the selector finds all candidates
 		}
 	}
 	return first
@@ -96,30 +100,34 @@ func (d *Deriver) spaceWith(own string, selector map[string]string) string {
 // someLabels lists labels of the namespace's Pods with the number of Pods that have each: those that the selector asks
 // for if there are any, else the most frequent.
 func (sp *space) someLabels(selector map[string]string) string {
-	var asked, all []pair
-	for key, values := range sp.values {
-		for value := range values {
-			all = append(all, pair{key, value})
-			if selector[key] == value {
-				asked = append(asked, pair{key, value})
-			}
+	var shown []pair
+	for _, k := range slices.Sorted(maps.Keys(selector)) {
+		if p := (pair{k, selector[k]}); len(sp.labels[p]) > 0 {
+			shown = append(shown, p)
 		}
 	}
-	if len(asked) > 0 {
-		all = asked
-	}
-	slices.SortFunc(all, func(a, b pair) int {
-		return cmp.Or(-cmp.Compare(sp.values[a.key][a.value], sp.values[b.key][b.value]),
-			strings.Compare(a.key, b.key), strings.Compare(a.value, b.value))
-	})
-	shown := make([]string, 0, 4)
-	for _, p := range all[:min(4, len(all))] {
-		shown = append(shown, fmt.Sprintf("%s=%s (%s)", p.key, p.value, count(sp.values[p.key][p.value], "pod")))
+	if len(shown) == 0 {
+		shown = sp.frequentLabels()
 	}
 	if len(shown) == 0 {
 		return "none"
 	}
-	return strings.Join(shown, ", ")
+	words := make([]string, len(shown))
+	for i, p := range shown {
+		words[i] = fmt.Sprintf("%s=%s (%s)", p.key, p.value, count(len(sp.labels[p]), "pod"))
+	}
+	return strings.Join(words, ", ")
+}
+
+// frequentLabels returns the four labels that most Pods have. They are worked out once after each change of labels.
+func (sp *space) frequentLabels() []pair {
+	if sp.frequent == nil {
+		all := slices.SortedFunc(maps.Keys(sp.labels), func(a, b pair) int {
+			return cmp.Or(-cmp.Compare(len(sp.labels[a]), len(sp.labels[b])), strings.Compare(a.key, b.key), strings.Compare(a.value, b.value))
+		})
+		sp.frequent = slices.Clone(all[:min(4, len(all))])
+	}
+	return sp.frequent
 }
 
 // portFindings compares the target ports of a Service with what its Pods declare.

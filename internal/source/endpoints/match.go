@@ -19,6 +19,8 @@ type space struct {
 	// byPair finds Services by one part of their selector, so that a Pod is only compared with selectors that it has
 	// something in common with.
 	byPair map[pair]map[*service]struct{}
+	// frequent are the labels that most Pods have; nil after a change of labels.
+	frequent []pair
 }
 
 // pair is one label, or one part of a selector.
@@ -81,6 +83,7 @@ func (p *pass) takePod(k object.Key, value *corev1.Pod) {
 }
 
 func (sp *space) label(p *pod, labels map[string]string) {
+	sp.frequent = nil
 	for k, v := range labels {
 		insert(sp.labels, pair{k, v}, p)
 		if sp.values[k] == nil {
@@ -91,6 +94,7 @@ func (sp *space) label(p *pod, labels map[string]string) {
 }
 
 func (sp *space) unlabel(p *pod) {
+	sp.frequent = nil
 	for k, v := range p.Labels {
 		remove(sp.labels, pair{k, v}, p)
 		if sp.values[k][v]--; sp.values[k][v] == 0 {
@@ -108,13 +112,7 @@ func (sp *space) register(s *service) {
 	if len(selector) == 0 {
 		return
 	}
-	first := true
-	for k, v := range selector {
-		at := pair{k, v}
-		if n, least := len(sp.labels[at]), len(sp.labels[s.pair]); first || n < least || n == least && k < s.pair.key {
-			s.pair, first = at, false
-		}
-	}
+	s.pair = sp.rarest(selector)
 	insert(sp.byPair, s.pair, s)
 	s.members = map[string]*pod{}
 	for p := range sp.labels[s.pair] {
@@ -123,6 +121,24 @@ func (sp *space) register(s *service) {
 			p.of[s] = struct{}{}
 		}
 	}
+}
+
+// rarest returns the part of a selector, which is not empty, that the fewest Pods have.
+func (sp *space) rarest(selector map[string]string) pair {
+	var best pair
+	least := -1
+	for k, v := range selector {
+		at := pair{k, v}
+		if n := len(sp.labels[at]); least < 0 || n < least || n == least && k < best.key {
+			best, least = at, n
+		}
+	}
+	return best
+}
+
+// candidates returns Pods among which are all that a selector matches.
+func (sp *space) candidates(selector map[string]string) map[*pod]struct{} {
+	return sp.labels[sp.rarest(selector)]
 }
 
 func (sp *space) unregister(s *service) {
