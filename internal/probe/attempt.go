@@ -46,7 +46,9 @@ func (p *prober) run(ctx context.Context, spec *plan.Probe, at netip.AddrPort) o
 		return outcome{result: observe.L4OK, detail: "connected"}
 	}
 	// The connection learns of the end of ctx by a deadline in the past, which wakes whoever reads or writes.
-	stop := context.AfterFunc(ctx, func() { a.expire() })
+	stop := context.AfterFunc(ctx, func() {
+		_ = conn.SetDeadline(time.Unix(1, 0)) // fails only if the connection is closed already
+	})
 	defer stop()
 	if err := a.introduce(); err != nil {
 		o := a.failed(observe.L4CON, "PROXY header accepted", err, 0)
@@ -77,11 +79,6 @@ func (a *attempt) introduce() error {
 	return err
 }
 
-func (a *attempt) expire() {
-	// An error means that the connection is closed already.
-	_ = a.conn.SetDeadline(time.Unix(1, 0))
-}
-
 func (a *attempt) close() {
 	// The verdict stands; how the connection ends changes nothing.
 	_ = a.conn.Close()
@@ -105,7 +102,11 @@ func (a *attempt) notConnected(err error) outcome {
 // result says how high it got; a timeout there is the matching one.
 func (a *attempt) failed(result observe.Result, what string, err error, got int) outcome {
 	o := outcome{result: result, reason: observe.ReasonFailed, connectsOnly: true}
+	var op *net.OpError
 	switch {
+	case errors.As(err, &op) && op.Op == "remote error": // a TLS alert: it does speak TLS
+		o.connectsOnly = false
+		o.detail = fmt.Sprintf("no %s: it says %q", what, op.Err)
 	case a.timedOut(err):
 		o.reason = observe.ReasonTimeout
 		o.detail = fmt.Sprintf("timeout after %s, connected but no %s", a.probe.Timeout, what)

@@ -125,10 +125,12 @@ func measure(b *testing.B, kind plan.ProbeKind, port uint16, dial func(context.C
 		cpu, start, began := cpuTime(b), time.Now(), probes.Load()
 		time.Sleep(wall) // what happens meanwhile is measured, nothing waits for it
 		took := time.Since(start).Seconds()
-		b.ReportMetric((cpuTime(b)-cpu).Seconds()/took, "cpu-s/s")
 		n := float64(probes.Load() - began)
+		perProbe := (cpuTime(b) - cpu).Seconds() / n
+		// The first intervals are of uneven length: the cost is that of as many probes as there are later on.
+		b.ReportMetric(perProbe*targets/interval.Seconds(), "cpu-s/s")
+		b.ReportMetric(perProbe*1e6, "cpu-µs/probe")
 		b.ReportMetric(n/took, "probes/s")
-		b.ReportMetric((cpuTime(b)-cpu).Seconds()*1e6/n, "cpu-µs/probe")
 		b.ReportMetric(float64(failed.Load()), "failed")
 		b.ReportMetric(perTarget, "B/target")
 		b.ReportMetric(0, "ns/op")

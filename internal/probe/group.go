@@ -35,7 +35,7 @@ type check struct {
 	cancel context.CancelFunc // while it runs
 	stale  bool               // it runs, but asks what is no longer wanted
 	slow   bool               // the last probe timed out
-	early  bool               // the next interval is a shorter one, to spread what began together
+	early  bool               // the next interval is the first
 }
 
 // phase says where a check is.

@@ -38,7 +38,7 @@ func (a *attempt) http() outcome {
 		a.linger(r)
 		return o
 	}
-	if errors.Is(err, errNotHTTP) {
+	if errors.Is(err, errNotHTTP) || got.n >= maxAnswer {
 		return outcome{
 			result: observe.L7RSP, reason: observe.ReasonFailed, connectsOnly: true,
 			detail: "no HTTP answer: got " + excerpt(got.first()),

@@ -205,8 +205,8 @@ func (m *Manager) finish(c *check, o outcome, wasSlow bool) bool {
 	return counts
 }
 
-// again schedules the next probe of a check, an interval after the last one was due. What began together is spread by
-// making the first interval shorter by chance.
+// again schedules the next probe of a check, an interval after the last one was due. What began together is spread
+// over the interval by making the first one up to half longer or shorter by chance.
 func (m *Manager) again(c *check, o outcome, interval time.Duration) {
 	if o.fault && m.faults.isDue(m.now()) {
 		m.log.Warn("a probe could not be run", "address", c.at, "reason", o.detail)
@@ -214,7 +214,7 @@ func (m *Manager) again(c *check, o outcome, interval time.Duration) {
 	c.slow = o.result == observe.L4TOUT || o.result == observe.L6TOUT || o.result == observe.L7TOUT
 	if c.early {
 		c.early = false
-		interval = interval/2 + rand.N(interval/2)
+		interval = interval/2 + rand.N(interval)
 	}
 	m.schedule.add(c, max(c.due+interval, m.now()))
 }

@@ -13,7 +13,7 @@ import (
 func (a *attempt) handshake() (outcome, bool) {
 	got := &counter{Conn: a.conn}
 	conn := tls.Client(got, a.tlsConfig())
-	err := conn.HandshakeContext(a.ctx)
+	err := conn.Handshake() // ends with ctx, by the connection's deadline
 	if err == nil {
 		a.conn = conn
 		return outcome{}, true
