@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/naru-lb/naru/internal/observe"
 	"github.com/naru-lb/naru/internal/plan"
 	"github.com/naru-lb/naru/internal/ring"
 )
@@ -291,53 +290,6 @@ func TestAnEmptyRingPicksNobody(t *testing.T) {
 		if r.Pick(1) != -1 || r.Next(1, func(int) bool { return false }) != -1 || r.Size() != 0 {
 			t.Error("an empty ring names a target")
 		}
-	}
-}
-
-func TestWhoMayGetNewConnections(t *testing.T) {
-	states := map[byte]observe.State{1: observe.Healthy, 2: observe.Unhealthy, 3: observe.Initial}
-	health := func(a netip.AddrPort) observe.State { return states[a.Addr().As4()[3]] }
-	implicit, explicit := &plan.Probe{}, &plan.Probe{Explicit: true}
-	for _, c := range []struct {
-		name      string
-		probe     *plan.Probe
-		mode      plan.FailMode
-		readiness []plan.Readiness
-		excluded  int // index, or -1
-		want      []int
-		open      bool
-		fallback  bool
-	}{
-		{"without a probe readiness decides", nil, plan.FailOpen, []plan.Readiness{plan.Ready, plan.NotReady, plan.Ready}, -1, []int{0, 2}, false, false},
-		{"an implicit probe lets in who was not probed yet", implicit, plan.FailOpen, []plan.Readiness{plan.Ready, plan.Ready, plan.Ready}, -1, []int{0, 2}, false, false},
-		{"an explicit one does not", explicit, plan.FailClosed, []plan.Readiness{plan.Ready, plan.Ready, plan.Ready}, -1, []int{0}, false, false},
-		{"all unhealthy, fail open", implicit, plan.FailOpen, []plan.Readiness{plan.NotReady, plan.Ready, plan.NotReady}, -1, []int{1}, true, false},
-		{"all unhealthy, fail closed", explicit, plan.FailClosed, []plan.Readiness{plan.NotReady, plan.Ready, plan.Ready}, -1, nil, false, false},
-		{"terminating ones serve when none is ready", explicit, plan.FailClosed, []plan.Readiness{plan.NotReady, plan.Terminating, plan.NotReady}, -1, []int{1}, false, true},
-		{"but not while one is ready and unhealthy", explicit, plan.FailClosed, []plan.Readiness{plan.Terminating, plan.Ready, plan.NotReady}, -1, nil, false, false},
-		{"an excluded target takes no part", nil, plan.FailOpen, []plan.Readiness{plan.Ready, plan.Ready, plan.Ready}, 0, []int{1, 2}, false, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			g := group(plan.ByPod, "a", "b", "c")
-			g.Probe, g.WhenAllUnhealthy = c.probe, c.mode
-			for i, r := range c.readiness {
-				g.Targets[i].Readiness = r
-			}
-			if c.excluded >= 0 {
-				g.Targets[c.excluded].Excluded = "its node is left out"
-			}
-			s := ring.Select(g, health)
-			var got []int
-			for _, sh := range s.Shares {
-				got = append(got, sh.Index)
-			}
-			if fmt.Sprint(got) != fmt.Sprint(c.want) || s.FailedOpen != c.open || s.Fallback != c.fallback {
-				t.Errorf("got %v, open %v, fallback %v", got, s.FailedOpen, s.Fallback)
-			}
-			if (len(got) == 0) != (s.Reason != "") {
-				t.Errorf("reason %q for %v", s.Reason, got)
-			}
-		})
 	}
 }
 

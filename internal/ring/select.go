@@ -32,16 +32,23 @@ type Share struct {
 // the probe, since readiness vouches for it, and as unhealthy otherwise (AWS: initial targets get no traffic).
 func Select(g *plan.TargetGroup, health func(netip.AddrPort) observe.State) Selection {
 	var ready, up, terminating []int
+	unprobed := 0
 	for i := range g.Targets {
 		t := &g.Targets[i]
 		switch {
 		case t.Excluded != "":
 		case t.Readiness == plan.Terminating:
 			terminating = append(terminating, i)
+		case t.Readiness == plan.Ready && g.Probe == nil:
+			ready, up = append(ready, i), append(up, i)
 		case t.Readiness == plan.Ready:
 			ready = append(ready, i)
-			if g.Probe == nil || passes(g.Probe, health(t.Address)) {
+			state := health(t.Address)
+			if passes(g.Probe, state) {
 				up = append(up, i)
+			}
+			if isUnprobed(state) {
+				unprobed++
 			}
 		}
 	}
@@ -51,17 +58,46 @@ func Select(g *plan.TargetGroup, health func(netip.AddrPort) observe.State) Sele
 	case len(ready) > 0 && g.WhenAllUnhealthy == plan.FailOpen:
 		return Selection{Shares: shares(g, ready), FailedOpen: true}
 	case len(ready) > 0:
-		return Selection{Reason: fmt.Sprintf("none of the %d ready targets passes its probe", len(ready))}
+		return Selection{Reason: whyNotUp(len(ready), unprobed)}
 	case len(terminating) > 0:
 		return Selection{Shares: shares(g, terminating), Fallback: true}
-	case len(g.Targets) > 0:
-		return Selection{Reason: fmt.Sprintf("none of the %d targets is ready", len(g.Targets))}
 	}
-	return Selection{Reason: "there are no targets"}
+	return Selection{Reason: whyNotReady(g)}
 }
 
 func passes(p *plan.Probe, s observe.State) bool {
-	return s == observe.Healthy || !p.Explicit && (s == observe.Initial || s == "")
+	return s == observe.Healthy || !p.Explicit && isUnprobed(s)
+}
+
+// isUnprobed tells whether nothing is known of a target yet.
+func isUnprobed(s observe.State) bool { return s == observe.Initial || s == "" }
+
+func whyNotUp(ready, unprobed int) string {
+	switch {
+	case ready == unprobed:
+		return fmt.Sprintf("the first probe of the ready targets (%d) is not over yet", ready)
+	case unprobed > 0:
+		return fmt.Sprintf("none of the ready targets (%d) passes its probe; the first probe of %d of them is not over yet", ready, unprobed)
+	}
+	return fmt.Sprintf("none of the ready targets (%d) passes its probe", ready)
+}
+
+func whyNotReady(g *plan.TargetGroup) string {
+	excluded, why := 0, ""
+	for i := range g.Targets {
+		if t := &g.Targets[i]; t.Excluded != "" {
+			excluded, why = excluded+1, t.Excluded
+		}
+	}
+	switch {
+	case len(g.Targets) == 0:
+		return "there are no targets"
+	case excluded == len(g.Targets):
+		return fmt.Sprintf("all targets (%d) are excluded: %s", excluded, why)
+	case excluded > 0:
+		return fmt.Sprintf("none of the targets (%d) is ready, those excluded (%d) aside: %s", len(g.Targets), excluded, why)
+	}
+	return fmt.Sprintf("none of the targets (%d) is ready", len(g.Targets))
 }
 
 // shares gives the targets at the indices their weights: the same for all, or the same for every node and the same for
