@@ -12,7 +12,7 @@ const module = "github.com/naru-lb/naru/"
 // layers lists the packages from the bottom to the top. A package may import those of the layers below its own, and
 // nothing beside or above it, but for the pairs in beside.
 var layers = [][]string{
-	{"internal/plan", "internal/finding", "api/v1alpha1", "api/metallb/v1beta1", "internal/proxyproto"},
+	{"internal/plan", "internal/finding", "internal/nearest", "api/v1alpha1", "api/metallb/v1beta1", "internal/proxyproto"},
 	{"internal/object", "internal/observe", "internal/ipam"},
 	{"internal/ring", "internal/dialect", "internal/state", "internal/source/manifest", "internal/source/endpoints"},
 	{"internal/dialect/azure", "internal/dialect/metallb", "internal/dialect/naru", "internal/source/files"},
