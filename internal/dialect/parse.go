@@ -172,6 +172,14 @@ func printable(r rune) rune {
 	return r
 }
 
+// visible replaces what would garble a line of text.
+func visible(r rune) rune {
+	if isControl(r) {
+		return '\uFFFD'
+	}
+	return r
+}
+
 // Clip shortens text to at most n characters.
 func Clip(text string, n int) string {
 	if r := []rune(text); len(r) > n {

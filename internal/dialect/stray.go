@@ -18,15 +18,7 @@ func (r *Reading) strayed(key string) bool {
 	if domain == "" && len(name) < 10 {
 		return false
 	}
-	var near []candidate
-	for _, c := range r.candidates() {
-		if nearDomain(domain, strings.TrimSuffix(c.key, baseName(c.key))) {
-			near = append(near, c)
-		}
-	}
-	if len(near) == 0 {
-		return false
-	}
+	near := nearby(key, r.candidates())
 	return r.byPort(key, near).row != nil || byMistake(key, near).row != nil || byName(key, near).row != nil
 }
 

@@ -46,34 +46,48 @@ func (c candidate) shown(key string) string {
 }
 
 // suggest finds the annotation that was probably meant by a key: one that lacks its port, has the port's name in place
-// of the number, is a known mistake, is at most two letters away, has another prefix, or ends in the same words.
+// of the number, is a known mistake, is at most two letters away, has another prefix, or ends in the same words. Those
+// with a prefix like the key's come before all others.
 func (r *Reading) suggest(key string) candidate {
 	all := r.candidates()
-	for _, find := range []func(string, []candidate) candidate{r.byPort, byMistake, byDistance, byName, byTail} {
-		if c := find(key, all); c.row != nil {
-			return c
+	for _, list := range [][]candidate{nearby(key, all), all} {
+		for _, find := range []func(string, []candidate) candidate{r.byPort, byMistake, byDistance, byName, byTail} {
+			if c := find(key, list); c.row != nil {
+				return c
+			}
 		}
 	}
 	return candidate{}
 }
 
-// candidates lists what the tables know under their newest prefix. Rows with a port are listed for the first port.
+// candidates lists what the tables know under their newest prefix. Rows with a port are listed for each port.
 func (r *Reading) candidates() []candidate {
 	var all []candidate
 	for _, t := range r.tables {
 		for i := range t.Rows {
 			row := &t.Rows[i]
-			name := row.Name
-			if strings.Contains(name, portMark) {
-				if len(r.Service.Spec.Ports) == 0 {
-					continue
-				}
-				name = row.forPort(uint16(r.Service.Spec.Ports[0].Port))
+			if !strings.Contains(row.Name, portMark) {
+				all = append(all, candidate{t.Prefixes[0].Text + row.Name, row})
+				continue
 			}
-			all = append(all, candidate{t.Prefixes[0].Text + name, row})
+			for _, p := range r.Service.Spec.Ports {
+				all = append(all, candidate{t.Prefixes[0].Text + row.forPort(uint16(p.Port)), row})
+			}
 		}
 	}
 	return all
+}
+
+// nearby returns the candidates whose prefix the key's may be a mistaken form of.
+func nearby(key string, all []candidate) []candidate {
+	domain := strings.TrimSuffix(key, baseName(key))
+	var near []candidate
+	for _, c := range all {
+		if nearDomain(domain, strings.TrimSuffix(c.key, baseName(c.key))) {
+			near = append(near, c)
+		}
+	}
+	return near
 }
 
 // byPort finds a row whose pattern fits but for the port: none at all, or one by name.

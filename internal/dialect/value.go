@@ -64,7 +64,7 @@ func (v *Value) Ignore(message, effect, fix string) {
 
 // Coerced says that the value was understood as another one, which everybody understands.
 func (v *Value) Coerced(as string) {
-	v.Report(finding.AnnotationCoerced, Quoted(v.Raw)+" is read as "+as, "It works here; others may read it differently.", v.Line(as))
+	v.Report(finding.AnnotationCoerced, Quoted(v.Raw)+" is read as "+Clip(as, 40), "It works here; others may read it differently.", v.Line(as))
 }
 
 // Misplaced says that the annotation does nothing, because of something else.
