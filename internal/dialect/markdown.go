@@ -9,8 +9,8 @@ import (
 // Markdown returns the page of documentation of a table. It is made from the rows alone, so it says what is read.
 func Markdown(t *Table) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<!-- Made by `go run ./internal/dialect/gendocs` from the table in internal/dialect/%s. -->\n\n", t.Name)
 	fmt.Fprintf(&b, "# %s\n\n%s\n\n", t.Title, t.Intro)
+	fmt.Fprintf(&b, "This page is printed from the table in `internal/dialect/%s` by `make generate`.\n\n", t.Name)
 	b.WriteString("| Verdict | What becomes of the annotation |\n|---|---|\n")
 	b.WriteString("| **honour** | It does what it says. |\n")
 	b.WriteString("| **accept** | It has no meaning here. Everything else works, and a note says so. |\n")

@@ -36,7 +36,8 @@ func Kinds() []Kind {
 	return []Kind{
 		{"v1", Service, true, func() any { return new(corev1.Service) }},
 		{"discovery.k8s.io/v1", EndpointSlice, true, func() any { return new(discoveryv1.EndpointSlice) }},
-		{"v1", Endpoints, true, func() any { return new(corev1.Endpoints) }}, //nolint:staticcheck // legacy manifests have it
+		//lint:ignore SA1019 legacy manifests have it
+		{"v1", Endpoints, true, func() any { return new(corev1.Endpoints) }},
 		{"v1", Pod, true, func() any { return new(corev1.Pod) }},
 		{"v1", Node, false, func() any { return new(corev1.Node) }},
 		{"v1", Namespace, false, func() any { return new(corev1.Namespace) }},

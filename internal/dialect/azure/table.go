@@ -54,8 +54,6 @@ var table = dialect.NewTable(dialect.Table{
 	Finish:   finish,
 })
 
-//go:generate go run ../gendocs ../../../docs/annotations
-
 // Table returns the Azure vocabulary.
 func Table() *dialect.Table { return table }
 

@@ -17,7 +17,8 @@ func applyDefaults(value any) {
 		defaultService(v)
 	case *discoveryv1.EndpointSlice:
 		defaultEndpointSlice(v)
-	case *corev1.Endpoints: //nolint:staticcheck // legacy manifests have it
+	//lint:ignore SA1019 legacy manifests have it
+	case *corev1.Endpoints:
 		defaultEndpoints(v)
 	case *corev1.Pod:
 		defaultPod(v)
@@ -96,7 +97,7 @@ func defaultEndpointSlice(s *discoveryv1.EndpointSlice) {
 	}
 }
 
-//nolint:staticcheck // legacy manifests have Endpoints
+//lint:ignore SA1019 legacy manifests have Endpoints
 func defaultEndpoints(e *corev1.Endpoints) {
 	for i := range e.Subsets {
 		for j := range e.Subsets[i].Ports {
