@@ -88,10 +88,12 @@ const (
 	StateFileBroken    Code = "NR4111"
 	AddressChanged     Code = "NR4112"
 	SharingRefused     Code = "NR4113"
+	StateNotWritten    Code = "NR4114"
 
 	PortTaken     Code = "NR5204"
 	PortMapped    Code = "NR5205"
 	AddressMapped Code = "NR5206"
+	NotBound      Code = "NR5207"
 
 	UnevenByNode  Code = "NR7101"
 	AddressHidden Code = "NR7103"
@@ -151,10 +153,12 @@ var rules = []Rule{
 	{StateFileBroken, "StateFileBroken", Error, "the file of recorded addresses cannot be read", "Addresses are rebuilt from what the manifests say.", "See what is named; a copy of the file was kept."},
 	{AddressChanged, "AddressChanged", Warning, "a Service could not keep its recorded address", "Clients that use the old address must change.", "Give the address back to its pool, or tell the clients."},
 	{SharingRefused, "SharingRefused", Error, "an address cannot be shared as asked", "The Service gets no address.", "Give all Services that share an address the same key and different ports."},
+	{StateNotWritten, "StateNotWritten", Error, "the addresses that Services have cannot be recorded", "Traffic goes on; after a restart Services may get other addresses.", "See what is named; Naru keeps trying."},
 
 	{PortTaken, "PortTaken", Error, "another program listens on this port", "The port is not served until it is free; Naru keeps trying.", "Stop the other program, or use another port."},
 	{PortMapped, "PortMapped", Warning, "this port needs root, so another one is served", "Clients must use the other port.", "Run with CAP_NET_BIND_SERVICE, or as root."},
 	{AddressMapped, "AddressMapped", Warning, "the address is not one of this machine, so another one is served", "Clients must use the other address.", "Add the address to this machine as shown."},
+	{NotBound, "NotBound", Error, "the system does not let a port be served", "The port is not served; Naru keeps trying.", "See what the system says."},
 
 	{UnevenByNode, "UnevenByNode", Note, "pods get unequal shares, because nodes get equal ones", "A pod alone on its node does more work than others.", "Spread pods evenly, or use externalTrafficPolicy: Cluster."},
 	{AddressHidden, "AddressHidden", Note, "pods see the relay's address instead of the client's", "Logs and filters of the pods see the relay.", "Ask for the PROXY protocol if the pods understand it."},

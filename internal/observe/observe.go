@@ -3,6 +3,7 @@
 package observe
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/naru-lb/naru/internal/plan"
@@ -97,4 +98,26 @@ type ListenerCounters struct {
 	IdleClosed  uint64 `json:"idleClosed"`
 	BytesIn     uint64 `json:"bytesIn"`
 	BytesOut    uint64 `json:"bytesOut"`
+}
+
+// Problem says why a listener is not served where the plan wants it.
+type Problem string
+
+// The problems of a Binding. NoProblem is the zero value.
+const (
+	NoProblem     Problem = ""
+	PortMapped    Problem = "PortMapped"    // the port needs a privilege (EACCES): another one is served
+	AddressMapped Problem = "AddressMapped" // the address is not of this machine (EADDRNOTAVAIL): loopback is served
+	PortTaken     Problem = "PortTaken"     // another program has the port (EADDRINUSE): tried again until it is free
+	NotBound      Problem = "NotBound"      // the system refused for another reason: tried again
+)
+
+// Binding says where a listener is served.
+type Binding struct {
+	Key plan.ListenerKey `json:"key"`
+	// Bound is where it listens; the zero AddrPort if nowhere.
+	Bound   netip.AddrPort `json:"bound,omitzero"`
+	Problem Problem        `json:"problem,omitempty"`
+	// Detail says for people what was tried and what the system answered; empty if there is no problem.
+	Detail string `json:"detail,omitempty"`
 }
