@@ -10,18 +10,21 @@ type Store struct {
 	owner map[string][]Finding
 }
 
-// Replace sets the findings of one owner, "file/a.yaml" or "service/ns/name" say; none removes the owner.
-func (s *Store) Replace(owner string, fs []Finding) {
+// Replace sets the findings of one owner, "file/a.yaml" or "service/ns/name" say, and returns those that it had; none
+// removes the owner.
+func (s *Store) Replace(owner string, fs []Finding) (was []Finding) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	was = s.owner[owner]
 	if len(fs) == 0 {
 		delete(s.owner, owner)
-		return
+		return was
 	}
 	if s.owner == nil {
 		s.owner = map[string][]Finding{}
 	}
 	s.owner[owner] = fs
+	return was
 }
 
 // All returns all findings in the order they are shown in.
