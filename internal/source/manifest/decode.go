@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,8 +26,9 @@ type decoder struct {
 	found  []finding.Finding
 	// at is where the decoder is.
 	at Path
-	// open are the targets of the aliases that the decoder is in.
-	open map[*yaml.Node]bool
+	// inside are the nodes that the decoder is in, from the object down; aliases counts the aliases that led to them.
+	inside  []*yaml.Node
+	aliases int
 	// settled are paths about which nothing more need be said: a mistake nearby explains what is missing there.
 	settled []string
 	// fallen are keys that a finding about an earlier key explains.
@@ -39,7 +41,7 @@ func (d *document) decode(root *yaml.Node, at Path, h header, kind object.Kind) 
 	value := kind.New()
 	dec := decoder{
 		doc: d, schema: theSchema(), root: root, typ: reflect.TypeOf(value).Elem(), kind: kind.Name,
-		open: map[*yaml.Node]bool{}, fallen: map[*yaml.Node]bool{},
+		fallen: map[*yaml.Node]bool{},
 	}
 	if key.Name != "" {
 		dec.name = key.Finding()
@@ -88,12 +90,14 @@ func (d *decoder) value(s slot, v reflect.Value) {
 		if !d.enter(s.value) {
 			return
 		}
-		defer delete(d.open, s.value.Alias)
+		defer d.leaveAlias()
 		s.value = s.value.Alias
 	}
-	if len(d.open) > 0 && !d.doc.spend(1) {
+	if d.aliases > 0 && !d.doc.spend(1) {
 		return
 	}
+	d.inside = append(d.inside, s.value)
+	defer d.leave()
 	if s.value.Kind == yaml.ScalarNode {
 		if r := resolve(s.value); r.bad {
 			d.wrong(s, "the value does not fit its tag "+clip(s.value.Tag), "Remove the tag, or mend the value.")
@@ -123,13 +127,20 @@ func (d *decoder) value(s slot, v reflect.Value) {
 
 // enter notes that the decoder is now in what an alias stands for, unless that holds the alias itself.
 func (d *decoder) enter(alias *yaml.Node) bool {
-	if alias.Alias == nil || d.open[alias.Alias] {
-		d.report(finding.New(finding.NotYAML, fmt.Sprintf("the alias *%s stands for something that holds itself", clip(alias.Value))).
-			With("The API server refuses the object.", "Write the value out."), slot{value: alias}, false)
+	if alias.Alias == nil || slices.Contains(d.inside, alias.Alias) {
+		d.holdsItself(alias)
 		return false
 	}
-	d.open[alias.Alias] = true
+	d.aliases++
 	return true
+}
+
+func (d *decoder) leaveAlias() { d.aliases-- }
+func (d *decoder) leave()      { d.inside = d.inside[:len(d.inside)-1] }
+
+func (d *decoder) holdsItself(alias *yaml.Node) {
+	d.report(finding.New(finding.NotYAML, fmt.Sprintf("the alias *%s stands for something that holds itself", clip(alias.Value))).
+		With("The API server refuses the object.", "Write the value out."), slot{value: alias}, false)
 }
 
 // structure reads a mapping into a struct.
@@ -235,12 +246,14 @@ func (d *decoder) plain(n *yaml.Node, depth int) (any, bool) {
 		if !d.enter(n) {
 			return nil, false
 		}
-		defer delete(d.open, n.Alias)
+		defer d.leaveAlias()
 		n = n.Alias
 	}
-	if len(d.open) > 0 && !d.doc.spend(1) || depth > maxDepth {
+	if d.aliases > 0 && !d.doc.spend(1) || depth > maxDepth {
 		return nil, false
 	}
+	d.inside = append(d.inside, n)
+	defer d.leave()
 	switch n.Kind {
 	case yaml.MappingNode:
 		m := map[string]any{}

@@ -186,8 +186,15 @@ func (d *decoder) report(f finding.Finding, s slot, onKey bool) {
 // maxFindings is how many findings about one object are told.
 const maxFindings = 100
 
-// record adds a finding.
+// record adds a finding. Of the mistakes in lines of a template only the first is told, and what it is.
 func (d *decoder) record(f finding.Finding) {
+	if m, ok := template(d.doc.text, f.Line-d.doc.text.line); ok && f.Severity == finding.Error {
+		if d.doc.template {
+			return
+		}
+		d.doc.template = true
+		f = m.finding.At(f.Object, f.Path)
+	}
 	switch {
 	case len(d.found) < maxFindings:
 		d.found = append(d.found, f)

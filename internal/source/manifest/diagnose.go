@@ -13,7 +13,7 @@ type mend struct {
 	finding finding.Finding
 	// body is the mended text; "" if it is not known how to mend it.
 	body  string
-	shift map[int]int // as in text
+	edits edits // as in text
 }
 
 // maxMends is how many mistakes are mended to find what else is wrong.
@@ -31,7 +31,7 @@ func (r *reader) brokenDocument(t text, err error) {
 		if m.body == "" {
 			break
 		}
-		t = text{file: t.file, body: m.body, line: t.line, column: t.column, shift: m.shift, effort: t.effort}
+		t = text{file: t.file, body: m.body, line: t.line, column: t.column, edits: m.edits, effort: t.effort}
 		root, next := parseYAML(t.body)
 		if next == nil && root != nil {
 			d := document{reader: r, source: &source{text: t}, text: &t, mended: true, budget: aliasBudget}
@@ -68,10 +68,22 @@ func (r *reader) paths(first int, t *text, root *yaml.Node) {
 		f := &r.result.Findings[i]
 		line := f.Line - t.line
 		if f.Path == "" && len(t.body) <= maxMendable {
-			f.Path = pathAt(root, line+1, f.Column+t.shift[line]).String()
+			f.Path = t.pathAt(root, line, f.Column-1).String()
 			f.OnKey = f.Code == finding.Indentation
 		}
 	}
+}
+
+// pathAt returns the path of what starts at a column of the file's line, or else of what the line starts with.
+func (t *text) pathAt(root *yaml.Node, line, column int) Path {
+	if line == 0 {
+		column -= t.column
+	}
+	if p := pathAt(root, line+1, t.edits.forth(line, column)+1); p != nil {
+		return p
+	}
+	r := readRow(t.content(line))
+	return pathAt(root, line+1, max(r.key, r.indent)+1)
 }
 
 // diagnose finds out why a document is no YAML. What is most likely to be the cause comes first.

@@ -36,6 +36,8 @@ type document struct {
 	mended bool
 	// budget is how many more values aliases and merge keys may stand for.
 	budget int
+	// template is set once a finding says that the document is a template.
+	template bool
 }
 
 // object reads the object, or the list of objects, at a node of the document.
@@ -61,7 +63,7 @@ func (d *document) object(n *yaml.Node, at Path, inherited typeName, depth int) 
 	case refuse:
 		h.kind = cmpOr(kind.Name, h.kind)
 		f.OnKey = false
-		s, _ := child(root, Step{Name: f.Path}, 0)
+		s, _ := child(root, Step{Name: f.Path})
 		if s.value == nil {
 			s = slot{value: root}
 		}
@@ -138,7 +140,7 @@ func (d *document) missingHeader(root *yaml.Node, h header) {
 	f := finding.New(finding.BadObject, "the object has no "+what).With("The API server refuses the object.", fix)
 	f.Path = strings.TrimSuffix(what, " and kind")
 	if strings.Contains(d.text.body, "{{") {
-		f.Fix = "Render the template first (helm template, kustomize build), and read its output."
+		f.Fix = renderFirst
 	}
 	d.refuse(h.key(theSchema().kinds), f, at)
 }
@@ -156,7 +158,7 @@ func (d *document) list(root *yaml.Node, at Path, h header, depth int) {
 	if h.kind != "List" {
 		inherited = typeName{h.apiVersion, strings.TrimSuffix(h.kind, "List")}
 	}
-	items, ok := child(root, Step{Name: "items"}, 0)
+	items, ok := child(root, Step{Name: "items"})
 	if !ok || target(items.value).Kind == yaml.ScalarNode && resolve(target(items.value)).value == nil {
 		return
 	}

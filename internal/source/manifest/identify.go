@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/naru-lb/naru/internal/finding"
+	"github.com/naru-lb/naru/internal/nearest"
 	"github.com/naru-lb/naru/internal/object"
 )
 
@@ -29,7 +30,7 @@ func readHeader(root *yaml.Node, inherited typeName) header {
 	if h.apiVersion == "" && h.versionSlot.key == nil {
 		h.apiVersion = inherited.apiVersion
 	}
-	if meta, ok := child(root, Step{Name: "metadata"}, 0); ok {
+	if meta, ok := child(root, Step{Name: "metadata"}); ok {
 		h.name = textAt(target(meta.value), "name")
 		h.namespace = textAt(target(meta.value), "namespace")
 	}
@@ -38,11 +39,11 @@ func readHeader(root *yaml.Node, inherited typeName) header {
 
 // nearKey returns the value of a key of n that is or nearly is name.
 func nearKey(n *yaml.Node, name string) (slot, string) {
-	if s, ok := child(n, Step{Name: name}, 0); ok {
+	if s, ok := child(n, Step{Name: name}); ok {
 		return s, scalarText(s.value)
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key, ok := keyName(n.Content[i]); ok && key != "metadata" && nearest(key, []string{name}) != "" {
+		if key, ok := keyName(n.Content[i]); ok && key != "metadata" && nearest.Word(key, []string{name}) != "" {
 			return slot{n.Content[i], n.Content[i+1]}, scalarText(n.Content[i+1])
 		}
 	}
@@ -50,7 +51,7 @@ func nearKey(n *yaml.Node, name string) (slot, string) {
 }
 
 func textAt(n *yaml.Node, name string) string {
-	s, ok := child(n, Step{Name: name}, 0)
+	s, ok := child(n, Step{Name: name})
 	if !ok {
 		return ""
 	}
@@ -118,7 +119,7 @@ func identify(h header) (verdict, object.Kind, finding.Finding) {
 		return refuse, k, f
 	}
 	for _, k := range s.kinds {
-		if group(k.APIVersion) == group(h.apiVersion) && nearest(h.kind, []string{k.Name, k.Name + "s"}) != "" {
+		if group(k.APIVersion) == group(h.apiVersion) && nearest.Word(h.kind, []string{k.Name, k.Name + "s"}) != "" {
 			message := fmt.Sprintf("there is no kind %q; did you mean %s?", clip(h.kind), k.Name)
 			f := finding.New(finding.UnknownKind, message).As(finding.Error).
 				With("The API server refuses the object.", "kind: "+k.Name)

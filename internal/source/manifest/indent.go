@@ -1,8 +1,8 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,6 +109,8 @@ type attempt struct {
 	rows   []int // that are moved
 	by     int   // columns to the right
 	errors int
+	// declared is true if the line's key is a field of the object's kind, and not one of a map.
+	declared bool
 }
 
 // mendIndentation finds the line whose column is wrong and moves it, and what belongs to it, to where the document
@@ -141,14 +143,7 @@ func mendIndentation(t *text, err error) (mend, bool) {
 	f.Message = best.message(m, clip(name))
 	f.Effect += best.effect(t, m, clip(name))
 	f.Fix = best.fix(t)
-	shift := maps.Clone(t.shift)
-	if shift == nil {
-		shift = map[int]int{}
-	}
-	for _, i := range best.rows {
-		shift[i] += best.by
-	}
-	return mend{finding: f, body: best.body, shift: shift}, true
+	return mend{finding: f, body: best.body, edits: best.edits(t)}, true
 }
 
 // nearError tells whether the parser's message names a row, or one next to it.
@@ -233,12 +228,13 @@ func (a *attempt) try(t *text, rows []row, m misfit) bool {
 	}
 	b.WriteString(t.body[last:])
 	a.body = b.String()
-	_, err, ok := t.try(a.body)
+	root, err, ok := t.try(a.body)
 	switch {
 	case !ok:
 		return false
 	case err == nil:
 		a.errors = t.countErrors(a.body)
+		a.declared = root != nil && isField(root, pathAt(root, m.row+1, a.to.column+1))
 		return true
 	}
 	moved := text{body: a.body}
@@ -247,11 +243,19 @@ func (a *attempt) try(t *text, rows []row, m misfit) bool {
 	return !ok || next.row > a.rows[len(a.rows)-1]
 }
 
-func (a *attempt) betterThan(b *attempt) bool {
-	if a.errors != b.errors {
-		return a.errors < b.errors
+// edits returns those of t and of the attempt.
+func (a *attempt) edits(t *text) edits {
+	mended := t.edits.clone()
+	for _, i := range a.rows {
+		mended.add(i, edit{0, max(-a.by, 0), max(a.by, 0)})
 	}
-	return max(a.by, -a.by) < max(b.by, -b.by)
+	return mended
+}
+
+// betterThan prefers what leaves fewer mistakes, then the shorter way, then a field of the kind to any name in a map.
+func (a *attempt) betterThan(b *attempt) bool {
+	return cmp.Or(cmp.Compare(a.errors, b.errors), cmp.Compare(max(a.by, -a.by), max(b.by, -b.by))) < 0 ||
+		a.errors == b.errors && max(a.by, -a.by) == max(b.by, -b.by) && a.declared && !b.declared
 }
 
 // countErrors returns how many errors the objects of a readable document have.
@@ -323,34 +327,42 @@ func (a *attempt) fix(t *text) string {
 	return strings.Join(lines, "\n")
 }
 
-// pathAt returns the path of the key, or else the item, that starts at a line and column in the tree below n; of a
-// list of objects, the path in the item.
+// pathAt returns the path of the key, the item or the scalar that starts at a line and column in the tree below n; of a
+// list of objects, the path in the object.
 func pathAt(n *yaml.Node, line, column int) Path {
-	var found Path
-	var visit func(n *yaml.Node, at Path) bool
-	visit = func(n *yaml.Node, at Path) bool {
-		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-			name, _ := keyName(n.Content[i])
-			below, value := at.Field(name), n.Content[i+1]
-			if n.Content[i].Line == line && n.Content[i].Column == column ||
-				value.Kind == yaml.ScalarNode && value.Line == line && value.Column == column {
-				found = below
-				return true
-			}
-			if visit(value, below) {
-				return true
-			}
-		}
-		for i := 0; n.Kind == yaml.SequenceNode && i < len(n.Content); i++ {
-			if visit(n.Content[i], at.Item(i)) {
-				return true
-			}
-		}
-		return false
-	}
-	visit(n, nil)
+	found, _ := search(n, nil, line, column)
 	if len(found) > 2 && found[0].Name == "items" && found[1].IsIndex {
-		found = found[2:]
+		return found[2:]
 	}
 	return found
+}
+
+// search is pathAt for n at a path. A key has the path of its value, a dash that of its item.
+func search(n *yaml.Node, at Path, line, column int) (Path, bool) {
+	starts := func(n *yaml.Node) bool { return n.Line == line && n.Column == column }
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			name, _ := keyName(n.Content[i])
+			below := at.Field(name)
+			if starts(n.Content[i]) {
+				return below, true
+			}
+			if found, ok := search(n.Content[i+1], below, line, column); ok {
+				return found, true
+			}
+		}
+	case yaml.SequenceNode:
+		for i, item := range n.Content {
+			if n.Column == column && item.Line == line && n.Style&yaml.FlowStyle == 0 {
+				return at.Item(i), true
+			}
+			if found, ok := search(item, at.Item(i), line, column); ok {
+				return found, true
+			}
+		}
+	case yaml.ScalarNode:
+		return at, starts(n)
+	}
+	return nil, false
 }

@@ -14,7 +14,9 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/naru-lb/naru/internal/finding"
 	"github.com/naru-lb/naru/internal/object"
@@ -26,7 +28,7 @@ type Result struct {
 	Objects []object.Object
 	// Ignored are objects of kinds that Naru does not read.
 	Ignored []Ignored
-	// Findings are in the order in which they were found; each has a place.
+	// Findings are in the order of their places; each has one.
 	Findings []finding.Finding
 	// Documents counts the documents that hold anything.
 	Documents int
@@ -65,6 +67,9 @@ func Parse(file string, data []byte) Result {
 		r.document(t)
 	}
 	r.noteIgnored()
+	slices.SortStableFunc(r.result.Findings, func(a, b finding.Finding) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	return r.result
 }
 

@@ -62,7 +62,7 @@ func emptyScalar(n *yaml.Node) bool {
 func find(root *yaml.Node, path Path) slot {
 	at := slot{value: root}
 	for _, step := range path {
-		next, ok := child(target(at.value), step, 0)
+		next, ok := child(target(at.value), step)
 		if !ok {
 			return at
 		}
@@ -79,31 +79,44 @@ func target(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// maxMerge is how deep merge keys may be nested in each other.
-const maxMerge = 16
-
 // child returns one step below n, also where a merge key brought it.
-func child(n *yaml.Node, step Step, depth int) (slot, bool) {
+func child(n *yaml.Node, step Step) (slot, bool) {
 	if step.IsIndex {
 		if n.Kind != yaml.SequenceNode || step.Index >= len(n.Content) {
 			return slot{}, false
 		}
 		return slot{value: n.Content[step.Index]}, true
 	}
-	if n.Kind != yaml.MappingNode || depth > maxMerge {
+	return entry(n, step.Name, nil)
+}
+
+// entry returns the entry of a mapping with the given name. Visited are mappings that do not have it; each is looked
+// at once, however often merge keys name it.
+func entry(n *yaml.Node, name string, visited map[*yaml.Node]bool) (slot, bool) {
+	if n.Kind != yaml.MappingNode || visited[n] {
 		return slot{}, false
 	}
+	merges := false
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if name, ok := keyName(n.Content[i]); ok && name == step.Name && !isMerge(n.Content[i]) {
+		if isMerge(n.Content[i]) {
+			merges = true
+		} else if known, ok := keyName(n.Content[i]); ok && known == name {
 			return slot{n.Content[i], n.Content[i+1]}, true
 		}
 	}
+	if !merges {
+		return slot{}, false
+	}
+	if visited == nil {
+		visited = map[*yaml.Node]bool{}
+	}
+	visited[n] = true
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if !isMerge(n.Content[i]) {
 			continue
 		}
 		for _, m := range mergeSources(n.Content[i+1]) {
-			if s, ok := child(m, step, depth+1); ok {
+			if s, ok := entry(m, name, visited); ok {
 				return s, true
 			}
 		}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -38,41 +39,63 @@ func (d *decoder) pairs(n *yaml.Node) []pair {
 		seen[name] = s.key.Line
 		out = append(out, pair{name, s})
 	}
-	for _, m := range merges {
-		out = d.merge(out, seen, m, 0)
+	if len(merges) > 0 {
+		m := merging{decoder: d, pairs: out, seen: seen, visited: map[*yaml.Node]bool{n: true}}
+		for _, value := range merges {
+			m.add(value)
+		}
+		out = m.pairs
 	}
 	return out
 }
 
-// merge adds the pairs of the mappings that the value of a merge key names.
-func (d *decoder) merge(out []pair, seen map[string]int, value *yaml.Node, depth int) []pair {
-	for _, m := range mergeSources(value) {
-		if m.Kind != yaml.MappingNode || depth > maxMerge {
-			d.report(finding.New(finding.NotYAML, "the merge key << needs a mapping, or a list of mappings").
+// merging collects what merge keys bring.
+type merging struct {
+	*decoder
+	pairs   []pair
+	seen    map[string]int      // the lines of the keys that are there, by name
+	visited map[*yaml.Node]bool // mappings that need not be looked at again
+}
+
+// add adds the pairs of the mappings that the value of a merge key names, and of those that these name in turn.
+func (m *merging) add(value *yaml.Node) {
+	for _, from := range mergeSources(value) {
+		switch {
+		case from.Kind != yaml.MappingNode:
+			m.report(finding.New(finding.NotYAML, "the merge key << needs a mapping, or a list of mappings").
 				With("The API server refuses the object.", "Give << an alias of a mapping: <<: *name"), slot{value: value}, false)
-			return out
+			return
+		case slices.Contains(m.inside, from):
+			m.holdsItself(value)
+			return
+		case m.visited[from]:
+			continue
+		case !m.doc.spend(1 + len(from.Content)/2):
+			return
 		}
-		if !d.doc.spend(1 + len(m.Content)/2) {
-			return out
-		}
-		for i := 0; i+1 < len(m.Content); i += 2 {
-			s := slot{m.Content[i], m.Content[i+1]}
-			name, ok := keyName(s.key)
-			if !ok || isMerge(s.key) {
-				continue
-			}
-			if _, given := seen[name]; !given {
-				seen[name] = s.key.Line
-				out = append(out, pair{name, s})
-			}
-		}
-		for i := 0; i+1 < len(m.Content); i += 2 {
-			if isMerge(m.Content[i]) {
-				out = d.merge(out, seen, m.Content[i+1], depth+1)
+		m.visited[from] = true
+		m.own(from)
+		for i := 0; i+1 < len(from.Content); i += 2 {
+			if isMerge(from.Content[i]) {
+				m.add(from.Content[i+1])
 			}
 		}
 	}
-	return out
+}
+
+// own adds the pairs of a mapping itself.
+func (m *merging) own(from *yaml.Node) {
+	for i := 0; i+1 < len(from.Content); i += 2 {
+		s := slot{from.Content[i], from.Content[i+1]}
+		name, ok := keyName(s.key)
+		if !ok || isMerge(s.key) {
+			continue
+		}
+		if _, given := m.seen[name]; !given {
+			m.seen[name] = s.key.Line
+			m.pairs = append(m.pairs, pair{name, s})
+		}
+	}
 }
 
 func (d *decoder) duplicate(name string, s slot, line int) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/naru-lb/naru/internal/object"
 )
 
@@ -97,6 +99,35 @@ func (s *schema) kind(t typeName) (object.Kind, bool) {
 		}
 	}
 	return object.Kind{}, false
+}
+
+// isField tells whether a path below root, an object, leads to a field of its kind, and not to a name in a map of it.
+func isField(root *yaml.Node, path Path) bool {
+	s := theSchema()
+	h := readHeader(root, typeName{})
+	k, ok := s.kind(h.typeName)
+	if !ok || len(path) == 0 {
+		return false
+	}
+	t := reflect.TypeOf(k.New())
+	for i, step := range path {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		switch {
+		case step.IsIndex && t.Kind() == reflect.Slice || t.Kind() == reflect.Map && i < len(path)-1:
+			t = t.Elem()
+		case s.structs[t] != nil:
+			f, ok := s.structs[t].fields[step.Name]
+			if !ok {
+				return false
+			}
+			t = f.typ
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // fieldPlace is a place at which a kind has a field of some name.

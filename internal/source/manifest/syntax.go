@@ -26,7 +26,7 @@ func syntax(t *text, err error) mend {
 			line = n - 1
 		}
 	}
-	if m, ok := template(t, line); ok {
+	if m, ok := template(t, line, line+1, line-1); ok {
 		return m
 	}
 	for _, e := range explanations {
@@ -48,6 +48,7 @@ var explanations = []struct {
 }{
 	{"unknown anchor", unknownAnchor},
 	{"mapping values are not allowed", innerColon},
+	{"mapping values are not allowed", missingColon},
 	{"could not find expected ':'", missingColon},
 	{"found unexpected end of stream", openQuote},
 	{"found unexpected document indicator", openQuote},
@@ -100,13 +101,15 @@ func nearRow(t *text, line int, is func(row) bool) (int, row, bool) {
 	return 0, row{}, false
 }
 
-// template recognises a Helm template, which is YAML only after it was rendered.
-func template(t *text, line int) (mend, bool) {
-	for _, i := range []int{line, line + 1, line - 1} {
+const renderFirst = "Render it first (helm template), and read its output."
+
+// template recognises a Helm template in some lines. It is YAML only after it was rendered, but for some that are YAML
+// of another meaning.
+func template(t *text, lines ...int) (mend, bool) {
+	for _, i := range lines {
 		if at := strings.Index(t.content(i), "{{"); at >= 0 {
 			column := utf8.RuneCountInString(t.content(i)[:at])
-			return onLine(t, i, column, column+2, "'{{' is a template that was not rendered",
-				"Render it first (helm template), and read its output."), true
+			return onLine(t, i, column, column+2, "'{{' is a template that was not rendered", renderFirst), true
 		}
 	}
 	return mend{}, false
@@ -139,8 +142,7 @@ func innerColon(t *text, line int, _ string) (mend, bool) {
 	return m.replacing(t, i, r.value, fixed), true
 }
 
-// replacing adds the document with a part of a line replaced. What stands behind it in the line is on another column
-// then, but nothing does: values end their lines.
+// replacing adds the document with a part of a line replaced.
 func (m mend) replacing(t *text, line int, old, with string) mend {
 	s := t.lines()[line]
 	content := t.body[s.start:s.end]
@@ -152,8 +154,24 @@ func (m mend) replacing(t *text, line int, old, with string) mend {
 	if len(body) > maxMendable {
 		return m
 	}
-	m.body, m.shift = body, t.shift
+	same := commonStart(old, with)
+	m.body, m.edits = body, t.edits.clone()
+	m.edits.add(line, edit{
+		at:  utf8.RuneCountInString(content[:at+same]),
+		old: utf8.RuneCountInString(old[same:]),
+		new: utf8.RuneCountInString(with[same:]),
+	})
 	return m
+}
+
+// commonStart returns how many bytes, of whole characters, two texts have in common from their start.
+func commonStart(a, b string) int {
+	for i, r := range a {
+		if s, _ := utf8.DecodeRuneInString(b[min(i, len(b)):]); i >= len(b) || s != r {
+			return i
+		}
+	}
+	return len(a)
 }
 
 // missingColon finds a line that is neither a key nor an item.

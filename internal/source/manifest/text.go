@@ -16,9 +16,8 @@ type text struct {
 	// line is the number of the file's line that the body starts on, counted from 1 with YAML's line breaks;
 	// column is how many characters stand before it in that line.
 	line, column int
-	// shift says by how many columns a line, counted from 0 in body, was moved to the right when the body was mended;
-	// nil if it is as in the file.
-	shift map[int]int
+	// edits are what was changed in lines, counted from 0 in body, to mend it; nil if it is as in the file.
+	edits edits
 	// effort is how many bytes may still be parsed to try out how the text was meant; nil if none.
 	effort *int
 
@@ -58,11 +57,10 @@ func (t *text) place(line, column, end int) finding.Place {
 	_, width := t.offset(line, 1<<30)
 	column = min(max(column, 0), width)
 	end = min(max(end, column), width)
-	moved := t.shift[line]
+	column, end = t.edits.back(line, column), t.edits.back(line, end)
 	if line == 0 {
-		moved -= t.column
+		column, end = column+t.column, end+t.column
 	}
-	column, end = max(column-moved, 0), max(end-moved, 0)
 	return finding.Place{File: t.file, Line: t.line + line, Column: column + 1, EndColumn: end + 1}
 }
 

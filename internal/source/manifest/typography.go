@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 	"unicode/utf8"
 
@@ -69,22 +68,20 @@ func mendTabs(t *text, err error) (mend, bool) {
 }
 
 func replaceTabs(t *text, lines []int, width int) mend {
-	shift := maps.Clone(t.shift)
-	if shift == nil {
-		shift = map[int]int{}
-	}
+	mended := t.edits.clone()
 	var b strings.Builder
 	last := 0
 	for _, i := range lines {
 		s := t.lines()[i]
 		indent := t.body[s.start : s.start+leading(t.body[s.start:s.end])]
 		b.WriteString(t.body[last:s.start])
-		b.WriteString(strings.ReplaceAll(indent, "\t", strings.Repeat(" ", width)))
+		blanks := strings.ReplaceAll(indent, "\t", strings.Repeat(" ", width))
+		b.WriteString(blanks)
 		last = s.start + len(indent)
-		shift[i] += (width - 1) * strings.Count(indent, "\t")
+		mended.add(i, edit{0, len(indent), len(blanks)})
 	}
 	b.WriteString(t.body[last:])
-	return mend{body: b.String(), shift: shift}
+	return mend{body: b.String(), edits: mended}
 }
 
 // mendTypography finds the first line that is no YAML because of characters that a word processor or a web page put
@@ -113,7 +110,7 @@ func mendTypography(t *text, err error) (mend, bool) {
 		}
 		f := finding.New(finding.CurlyQuotes, message).With(notApplied, plain)
 		f.Place = t.place(i, column, column+1)
-		return mend{finding: f, body: body, shift: t.shift}, true
+		return mend{finding: f, body: body, edits: t.edits}, true
 	}
 	return mend{}, false
 }

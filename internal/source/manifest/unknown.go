@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/naru-lb/naru/internal/finding"
+	"github.com/naru-lb/naru/internal/nearest"
 )
 
 // unknown reports pairs[i], whose name st does not have, as what it probably is: a key that fell out of the list or
@@ -35,7 +36,7 @@ func (d *decoder) unknown(st *structType, pairs []pair, i int) {
 	if d.fellOut(st, pairs, i) {
 		return
 	}
-	name := nearest(p.name, st.names)
+	name := nearest.Word(p.name, st.names)
 	if name != "" && (strings.EqualFold(name, p.name) || d.fits(st.fields[name].typ, p.value)) && absent(pairs, name) {
 		d.misspelt(p, name)
 		return
@@ -202,7 +203,7 @@ func (d *decoder) fellOutOfItem(st *structType, pairs []pair, i int, list *yaml.
 		return false
 	}
 	to, ok := item.fields[pairs[i].name]
-	if _, has := child(node, Step{Name: pairs[i].name}, 0); !ok || has || !d.fits(to.typ, pairs[i].value) {
+	if _, has := child(node, Step{Name: pairs[i].name}); !ok || has || !d.fits(to.typ, pairs[i].value) {
 		return false
 	}
 	parent := d.at.Field(pairs[i-1].name).Item(last)
@@ -314,7 +315,7 @@ func (d *decoder) way(to Path) int {
 func exists(root *yaml.Node, p Path) bool {
 	at := slot{value: root}
 	for _, step := range p {
-		next, ok := child(target(at.value), step, 0)
+		next, ok := child(target(at.value), step)
 		if !ok {
 			return false
 		}

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/naru-lb/naru/internal/finding"
+	"github.com/naru-lb/naru/internal/nearest"
 	"github.com/naru-lb/naru/internal/object"
 )
 
@@ -84,7 +85,7 @@ func (d *decoder) follow(r rule, rest []string, n *yaml.Node) {
 			}
 		}
 	case n.Kind == yaml.MappingNode:
-		s, ok := child(n, Step{Name: step}, 0)
+		s, ok := child(n, Step{Name: step})
 		if !ok {
 			if last && r.required {
 				d.missing(d.at, step, step+":")
@@ -115,11 +116,11 @@ func (d *decoder) arrive(r rule, rest []string, s slot) {
 		}
 		return
 	}
-	text := ""
+	text, shown := "", clipTo(n.Value, 24)
 	switch v := resolve(n).value.(type) {
 	case nil:
 	case string:
-		text = v
+		text, shown = v, fmt.Sprintf("%q", clipTo(v, 24))
 	case float64:
 		text, _ = wholeNumber(v)
 	default:
@@ -133,7 +134,7 @@ func (d *decoder) arrive(r rule, rest []string, s slot) {
 		d.oneOf(r, text)
 	case r.test != nil:
 		if problem := r.test(text); problem != "" {
-			d.invalid(d.at, fmt.Sprintf("%s %s, not %q", d.last(), problem, clipTo(text, 24)), "Give a value as described.")
+			d.invalid(d.at, fmt.Sprintf("%s %s, not %s", d.last(), problem, shown), "Give a value as described.")
 		}
 	}
 }
@@ -160,7 +161,7 @@ func (d *decoder) oneOf(r rule, text string) {
 			With("The API server refuses the object.", mendLine(name, straight)))
 		return
 	}
-	if near := nearest(strings.TrimSpace(text), r.values); near != "" {
+	if near := nearest.Word(strings.TrimSpace(text), r.values); near != "" {
 		d.invalid(d.at, fmt.Sprintf("%s cannot be %q; did you mean %s?", d.last(), clipTo(text, 24), near), mendLine(name, near))
 		return
 	}

@@ -20,7 +20,7 @@ var metadataRules = []rule{
 
 // metadata checks what every object needs: a name that its kind allows, and a namespace only where there are any.
 func (d *decoder) metadata(kind object.Kind) {
-	meta, ok := child(d.root, Step{Name: "metadata"}, 0)
+	meta, ok := child(d.root, Step{Name: "metadata"})
 	if !ok || target(meta.value).Kind != yaml.MappingNode {
 		if !ok || emptyScalar(target(meta.value)) {
 			d.nameless(meta, "the object has no metadata.name", "metadata:\n  name: ...")
@@ -29,7 +29,7 @@ func (d *decoder) metadata(kind object.Kind) {
 	}
 	in := target(meta.value)
 	path := Path{{Name: "metadata"}, {Name: "name"}}
-	name, ok := child(in, Step{Name: "name"}, 0)
+	name, ok := child(in, Step{Name: "name"})
 	text := textAt(in, "name")
 	switch {
 	case text != "":
@@ -42,7 +42,7 @@ func (d *decoder) metadata(kind object.Kind) {
 	default:
 		d.nameless(meta, "the object has no metadata.name", "  name: ...")
 	}
-	if ns, ok := child(in, Step{Name: "namespace"}, 0); ok && !kind.Namespaced && scalarText(ns.value) != "" {
+	if ns, ok := child(in, Step{Name: "namespace"}); ok && !kind.Namespaced && scalarText(ns.value) != "" {
 		d.add(Path{{Name: "metadata"}, {Name: "namespace"}}, onKey(finding.New(finding.FieldIgnored,
 			fmt.Sprintf("a %s is in no namespace: the field has no effect", kind.Name)).With("None.", "Remove the field.")))
 	}
@@ -67,7 +67,7 @@ func (d *decoder) nameless(meta slot, message, fix string) {
 
 // labelValues checks the values of labels; annotations may hold any text.
 func (d *decoder) labelValues(meta *yaml.Node) {
-	labels, ok := child(meta, Step{Name: "labels"}, 0)
+	labels, ok := child(meta, Step{Name: "labels"})
 	if !ok || target(labels.value).Kind != yaml.MappingNode {
 		return
 	}
