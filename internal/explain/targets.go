@@ -1,0 +1,159 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/naru-lb/naru/internal/observe"
+	"github.com/naru-lb/naru/internal/plan"
+)
+
+// mostRows is how many targets are listed at most; those that are not well come first then.
+const mostRows = 20
+
+// targets draws the table of a listener's targets.
+func (d *Document) targets(s *screen, l *Listener) {
+	shown, hidden := shownTargets(l.Targets)
+	rows := [][]string{d.titles(l)}
+	for _, t := range shown {
+		rows = append(rows, d.row(l, t))
+	}
+	s.table(rows)
+	if hidden > 0 {
+		s.line(" ... and %s more, all well (-o json lists them)", plural(hidden, "target"))
+	}
+	for _, t := range shown {
+		d.trouble(s, t)
+	}
+}
+
+// shownTargets returns the targets to list, and how many are left out.
+func shownTargets(all []Target) (shown []*Target, hidden int) {
+	for i := range all {
+		shown = append(shown, &all[i])
+	}
+	if len(shown) <= mostRows {
+		return shown, 0
+	}
+	slices.SortStableFunc(shown, func(a, b *Target) int {
+		switch {
+		case a.well() == b.well():
+			return 0
+		case b.well():
+			return -1
+		}
+		return 1
+	})
+	keep := mostRows
+	for keep < len(shown) && !shown[keep].well() {
+		keep++
+	}
+	return shown[:keep], len(shown) - keep
+}
+
+func (d *Document) titles(l *Listener) []string {
+	titles := []string{"TARGET", "NODE", "ADDRESS", " SHARE"}
+	if len(d.WhatIf) > 0 {
+		titles = []string{"TARGET", "NODE", "ADDRESS", " SHARE NOW", " THEN"}
+	}
+	if l.Measured != nil {
+		titles = append(titles, " MEASURED", " OFF")
+	}
+	if hasCounters(l) {
+		titles = append(titles, " CONNECTIONS", " OPEN")
+	}
+	return append(titles, "PROBE")
+}
+
+func hasCounters(l *Listener) bool {
+	return slices.ContainsFunc(l.Targets, func(t Target) bool { return t.Counters != nil })
+}
+
+func (d *Document) row(l *Listener, t *Target) []string {
+	row := []string{t.Name, dash(t.Node), t.Address.String()}
+	if t.Was != nil {
+		row = append(row, percent(*t.Was))
+	}
+	row = append(row, percent(t.Share))
+	if m := l.Measured; m != nil {
+		row = append(row, measuredCells(t, m)...)
+	}
+	if hasCounters(l) {
+		c := observe.TargetCounters{}
+		if t.Counters != nil {
+			c = *t.Counters
+		}
+		row = append(row, thousands(c.Connections), thousands(uint64(max(c.Active, 0))))
+	}
+	return append(row, d.condition(t))
+}
+
+func measuredCells(t *Target, m *Measurement) []string {
+	if m.Answered == 0 {
+		return []string{"-", "-"}
+	}
+	share := float64(t.Measured) / float64(m.Answered)
+	return []string{percent(share), fmt.Sprintf("%+.1f", 100*(share-t.Share))}
+}
+
+// condition says in a few words how a target is.
+func (d *Document) condition(t *Target) string {
+	switch {
+	case t.Excluded != "":
+		return "excluded"
+	case t.Readiness == plan.Terminating:
+		return "terminating"
+	case t.Readiness != plan.Ready:
+		return "not ready"
+	case t.Health == nil:
+		return "ready"
+	case t.Health.State == observe.Initial || t.Health.State == "":
+		return "not probed yet"
+	}
+	text := string(t.Health.State) + d.age(t.Health.Since)
+	if t.Health.State == observe.Healthy && t.Health.Took > 0 {
+		text += fmt.Sprintf(", %.1f ms", float64(t.Health.Took)/float64(time.Millisecond))
+	}
+	return text
+}
+
+// age returns " 3d4h" for a moment that long ago, "" if the moment or the time of the document is unknown.
+func (d *Document) age(since time.Time) string {
+	if since.IsZero() || d.At.IsZero() {
+		return ""
+	}
+	return " " + short(d.At.Sub(since))
+}
+
+// trouble says below the table what is wrong with a target, and how to look for oneself.
+func (d *Document) trouble(s *screen, t *Target) {
+	switch {
+	case t.Excluded != "":
+		s.line("   %s takes no part: %s", t.Name, t.Excluded)
+	case t.Health != nil && t.Health.State == observe.Unhealthy:
+		s.line("   %s is unhealthy: %s", t.Name, detail(t.Health))
+		if t.Try != "" {
+			s.line("     %s", t.Try)
+		}
+	}
+}
+
+// detail says what a probe saw: "connect: connection refused 10.1.2.3:8080, 48 times in a row".
+func detail(h *observe.Health) string {
+	text := h.Detail
+	if text == "" {
+		text = h.Reason
+	}
+	if h.InARow > 1 {
+		text += fmt.Sprintf(", %d times in a row", h.InARow)
+	}
+	return text
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

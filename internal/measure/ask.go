@@ -1,0 +1,161 @@
+package measure
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/naru-lb/naru/internal/echo"
+	"github.com/naru-lb/naru/internal/plan"
+)
+
+const (
+	// patience is how long one connection may take.
+	patience = 5 * time.Second
+	// introduction is how long a server that is not known yet may take to say its name.
+	introduction = 2 * time.Second
+	// attempts is how often a datagram is sent until it counts as lost.
+	attempts = 3
+)
+
+// errNameless means that somebody is there who does not say a name.
+var errNameless = errors.New("the answer names no pod")
+
+// ask opens one connection and returns the name that the pod says. A server that is a stranger still is sent nothing over
+// TCP: that this side has said all it wants to is enough for a pod of internal/echo.
+func (r *run) ask(ctx context.Context, stranger bool) (string, error) {
+	conn, err := r.dial(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if r.options.Protocol == plan.UDP {
+		return askUDP(ctx, conn)
+	}
+	return askTCP(conn.(*net.TCPConn), stranger)
+}
+
+func askTCP(conn *net.TCPConn, stranger bool) (string, error) {
+	limit := patience
+	if stranger {
+		limit = introduction
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		return "", err
+	}
+	var err error
+	if stranger {
+		err = conn.CloseWrite()
+	} else {
+		_, err = io.WriteString(conn, "\n")
+	}
+	if err != nil {
+		return "", fmt.Errorf("ask for a name: %w", err)
+	}
+	line, err := bufio.NewReader(io.LimitReader(conn, 1024)).ReadString('\n')
+	if a, ok := echo.ParseAnswer(line); ok {
+		return a.Pod, nil
+	}
+	if err != nil && !errors.Is(err, io.EOF) && !(stranger && isTimeout(err)) {
+		return "", fmt.Errorf("wait for an answer: %w", err)
+	}
+	return "", errNameless
+}
+
+// askUDP sends a datagram until one is answered.
+func askUDP(ctx context.Context, conn net.Conn) (string, error) {
+	buf := make([]byte, 2048)
+	for range attempts {
+		if _, err := io.WriteString(conn, "\n"); err != nil {
+			return "", fmt.Errorf("send a datagram: %w", err)
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(patience / attempts)); err != nil {
+			return "", err
+		}
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		n, err := conn.Read(buf)
+		if isTimeout(err) && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("wait for an answer: %w", err)
+		}
+		line, _, _ := strings.Cut(string(buf[:n]), "\n")
+		if a, ok := echo.ParseAnswer(line); ok {
+			return a.Pod, nil
+		}
+		return "", errNameless
+	}
+	return "", errNameless
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// dial opens a connection. When there is no port left for it, it waits for one: connections that are over keep theirs for
+// a minute on some systems.
+func (r *run) dial(ctx context.Context) (net.Conn, error) {
+	if r.options.Protocol == plan.UDP {
+		return r.dialUDP()
+	}
+	d := net.Dialer{Timeout: patience, KeepAlive: -1}
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		conn, err := d.DialContext(ctx, "tcp", r.options.Address.String())
+		switch {
+		case err == nil:
+			// Closed by RST, a connection keeps no port.
+			return conn, conn.(*net.TCPConn).SetLinger(0)
+		case !errors.Is(err, syscall.EADDRNOTAVAIL):
+			return nil, fmt.Errorf("connect: %w", err)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// dialUDP makes a UDP client with a port that no other client of this run had, if there is one left.
+func (r *run) dialUDP() (net.Conn, error) {
+	var taken []net.Conn
+	defer func() {
+		for _, c := range taken {
+			_ = c.Close()
+		}
+	}()
+	const draws = 64
+	for {
+		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(r.options.Address))
+		if err != nil {
+			return nil, fmt.Errorf("open a socket: %w", err)
+		}
+		port := conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+		if r.isNew(port) || len(taken) == draws {
+			return conn, nil
+		}
+		taken = append(taken, conn) // kept until the end, so that the port is not drawn again
+	}
+}
+
+func (r *run) isNew(port uint16) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.used[port] {
+		return false
+	}
+	r.used[port] = true
+	return true
+}
