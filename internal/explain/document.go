@@ -24,7 +24,7 @@ type View struct {
 	// Health returns what probes know of the targets of a group. Nil means that nothing is probed.
 	Health func(plan.GroupID) map[netip.AddrPort]observe.Health
 	// Bindings say where listeners are really served. Nil means that nothing is served.
-	Bindings map[plan.ListenerKey]Binding
+	Bindings map[plan.ListenerKey]observe.Binding
 	// Listener and Target return running totals.
 	Listener func(plan.ListenerKey) observe.ListenerCounters
 	Target   func(plan.TargetID) observe.TargetCounters
@@ -38,9 +38,9 @@ type View struct {
 type Binding struct {
 	// Bound is where it listens; the zero AddrPort if nowhere.
 	Bound netip.AddrPort `json:"bound,omitzero"`
-	// Problem is empty if that is where the plan wants it, else one word.
-	Problem string `json:"problem,omitempty"`
-	Detail  string `json:"detail,omitempty"`
+	// Problem and Detail are as in observe.Binding.
+	Problem observe.Problem `json:"problem,omitempty"`
+	Detail  string          `json:"detail,omitempty"`
 }
 
 // State is how well something is served.

@@ -13,7 +13,7 @@ import (
 func describe(v View, l plan.Listener, groups map[plan.GroupID]plan.TargetGroup) Listener {
 	d := Listener{
 		ListenerKey: l.ListenerKey, PortName: l.PortName,
-		Binding:      v.Bindings[l.ListenerKey],
+		Binding:      bindingOf(v, l.ListenerKey),
 		SourceRanges: l.SourceRanges,
 		IdleSeconds:  int(l.IdleTimeout / time.Second), ResetOnIdle: l.ResetOnIdle,
 		Targets: []Target{},
@@ -31,6 +31,11 @@ func describe(v View, l plan.Listener, groups map[plan.GroupID]plan.TargetGroup)
 	}
 	d.State = d.state(v.Bindings != nil)
 	return d
+}
+
+func bindingOf(v View, key plan.ListenerKey) Binding {
+	b := v.Bindings[key]
+	return Binding{b.Bound, b.Problem, b.Detail}
 }
 
 // routeParts returns what part of the connections each route gets. The weight of a single route means nothing but for 0.

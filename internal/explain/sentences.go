@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/naru-lb/naru/internal/finding"
+	"github.com/naru-lb/naru/internal/observe"
 	"github.com/naru-lb/naru/internal/plan"
 )
 
@@ -188,9 +189,9 @@ func (l *Listener) wayIn() string {
 }
 
 // code returns the code of the finding that goes with a problem of a binding, " (NR5205)".
-func code(problem string) string {
+func code(problem observe.Problem) string {
 	for _, r := range finding.Rules() {
-		if r.Reason == problem {
+		if r.Reason == string(problem) {
 			return " (" + string(r.Code) + ")"
 		}
 	}
