@@ -128,13 +128,16 @@ func (c *Compiler) group(w *wish, id plan.GroupID, port corev1.ServicePort) plan
 		WhenAllUnhealthy:    plan.FailClosed,
 		Affinity:            affinity(w.svc),
 		ConnectTimeout:      cmp.Or(t.ConnectTimeout, defaultConnectTimeout),
-		DeregistrationDelay: cmp.Or(t.DeregistrationDelay, defaultDeregistrationDelay),
+		DeregistrationDelay: defaultDeregistrationDelay,
 	}
 	if policyOf(w.svc) == corev1.ServiceExternalTrafficPolicyLocal {
 		g.Spread = plan.ByNode
 	}
 	if g.Probe == nil || !g.Probe.Explicit {
 		g.WhenAllUnhealthy = plan.FailOpen
+	}
+	if t.DelaySet {
+		g.DeregistrationDelay = t.DeregistrationDelay
 	}
 	if id.Protocol == plan.TCP {
 		g.ProxyProtocol = t.ProxyProtocol
