@@ -1,37 +1,27 @@
 package compile
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/naru-lb/naru/internal/dialect"
 	"github.com/naru-lb/naru/internal/finding"
 	"github.com/naru-lb/naru/internal/ipam"
 	"github.com/naru-lb/naru/internal/plan"
 )
 
-// ask gets the addresses that w wants for s. If only try is set and it is refused, s keeps what it has.
-func (p *pass) ask(s *service, w *wish, try bool) ipam.Result {
-	req := p.c.request(s, w)
-	if try {
-		if res := p.c.alloc.Try(req); res.Err != nil {
-			return res
-		}
-	}
-	had := s.assigned
-	res := p.c.alloc.Assign(req)
-	s.assigned = res.Assigned
-	if lost(had, res.Assigned) {
-		p.freed = true
+// ask gets the addresses that w wants for s. If that is refused, s keeps what it has.
+func (p *pass) ask(s *service, w *wish) ipam.Result {
+	res := p.c.alloc.Assign(p.c.request(s, w))
+	if res.Err == nil {
+		s.assigned = res.Assigned
+		s.hear(w, res.Warnings)
+		p.freed = p.freed || res.Freed
 	}
 	return res
-}
-
-func lost(had, has []ipam.Assigned) bool {
-	return slices.ContainsFunc(had, func(a ipam.Assigned) bool { return !slices.Contains(has, a) })
 }
 
 func (c *Compiler) request(s *service, w *wish) ipam.Request {
@@ -78,43 +68,36 @@ func (w *wish) ports() []ipam.Port {
 // refusal turns the allocator's answer into a finding at the annotation or field that caused it.
 func refusal(w *wish, r *ipam.Refusal) finding.Finding {
 	f := finding.New(r.Code, r.Message)
+	f.Path = w.addressPath(r.IPv6)
 	f.Effect = "The Service gets no address from this; what it had it keeps."
-	a := w.intent.Address
 	switch r.Code {
 	case finding.NamedIPNotFound:
-		f.Path = firstPath(a.PublicIP[:])
-		f.Fix = near("Use one of: ", r.Near, "Create a PublicIP with this name; it is used as soon as it exists.")
+		f.Fix = "Create this PublicIP: it is used as soon as it exists." + near(" Or use one of: ", r.Near)
 	case finding.NoPool:
-		f.Path = firstPath(a.Prefix[:])
-		f.Fix = near("Pools that there are: ", r.Near, "Create an AddressPool.")
-	default:
-		f.Path = wantedPath(w.wanted)
-		f.Fix = near("Nearest: ", r.Near, "")
+		f.Fix = "Create an AddressPool." + near(" Or use one of: ", r.Near)
+	case finding.AddressUnavailable:
+		f.Fix = near("Pools that there are: ", r.Near)
 	}
 	return f
 }
 
-func near(intro string, names []string, otherwise string) string {
+// warning does the same for what goes with addresses that were given.
+func warning(w *wish, r ipam.Warning) finding.Finding {
+	f := finding.New(r.Code, r.Message)
+	f.Path = w.addressPath(r.IPv6)
+	return f
+}
+
+func near(intro string, names []string) string {
 	if len(names) == 0 {
-		return otherwise
+		return ""
 	}
 	return intro + strings.Join(names, ", ")
 }
 
-func firstPath(names []dialect.Name) string {
-	for _, n := range names {
-		if n.Value != "" {
-			return n.Path
-		}
-	}
-	return ""
-}
-
-func wantedPath(wanted [2]dialect.WantedAddress) string {
-	for _, w := range wanted {
-		if w.Path != "" {
-			return w.Path
-		}
-	}
-	return ""
+// addressPath returns the path of the annotation or field that decides about the address of a family; empty if none does.
+func (w *wish) addressPath(v6 bool) string {
+	f := family(v6)
+	a := w.intent.Address
+	return cmp.Or(a.PublicIP[f].Path, w.wanted[f].Path, a.Prefix[f].Path)
 }

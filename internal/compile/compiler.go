@@ -1,7 +1,7 @@
 // Package compile turns objects into a plan. It is pure and incremental: the same objects give the same plan in
 // whatever order they come, as far as recorded addresses allow, and a change costs what it touches, not what there is.
 //
-// A Service goes through the files of this package in this order: ingest.go notes what changed, spec.go and the
+// A Service goes through the files of this package in this order: ingest.go notes what changed, wish.go and the
 // dialects read what it asks for, assign.go gets its addresses, probe.go and targets.go make its target groups,
 // unit.go puts them together, and publish.go works out what is different from before.
 package compile
@@ -60,7 +60,7 @@ type Compiler struct {
 	inSpace    map[string]map[plan.ServiceName]bool // Services of a namespace
 	onNode     map[string]map[plan.ServiceName]bool // Services that have a target on a node
 	pools      poolObjects
-	waiting    map[plan.ServiceName]bool // Services of ours that lack an address
+	waiting    map[plan.ServiceName]bool // Services of ours that may get more than they have when something becomes free
 	since      map[plan.ServiceName]time.Time
 	recorded   map[plan.ServiceName]bool // had an address when the Compiler was made
 	users      map[netip.Addr]map[plan.ServiceName]plan.Frontend
@@ -96,7 +96,7 @@ func New(opts Options) *Compiler {
 	for _, r := range opts.Records {
 		c.alloc.Adopt(r)
 		c.since[r.Owner] = r.Since
-		c.recorded[r.Owner] = true
+		c.recorded[r.Owner] = !r.Released
 	}
 	return c
 }
@@ -204,8 +204,9 @@ func (c *Compiler) Forget() Result {
 	p := c.begin()
 	for _, r := range c.alloc.Records() {
 		if c.services[r.Owner] == nil {
-			c.alloc.Forget(r.Owner)
+			c.alloc.Release(r.Owner)
 			delete(c.since, r.Owner)
+			delete(c.recorded, r.Owner)
 			p.freed = true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -126,6 +127,16 @@ func newStory(t *testing.T, comment string) *story {
 	}
 	s.restart()
 	return s
+}
+
+// setTag configures a service tag, written as NAME=CIDR.
+func setTag(t *testing.T, env *dialect.Env, text string) {
+	name, ranges, _ := strings.Cut(text, "=")
+	prefix, err := netip.ParsePrefix(ranges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.ServiceTags = map[string][]netip.Prefix{name: {prefix}}
 }
 
 func (s *story) restart() {

@@ -84,7 +84,7 @@ func (p *pass) storeService(o object.Object, svc *corev1.Service) {
 		}
 	}
 	s.object, s.spec = o, svc
-	s.now = nil
+	s.now, s.heard = nil, nil
 	p.dirty[name] = true
 }
 

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -47,54 +48,76 @@ func (o *poolObjects) remove(k object.Key) {
 	}
 }
 
-// rebuildPools gives the allocator the pools as they are now. Whoever lost an address, or waits for one, asks again.
+// rebuildPools gives the allocator the pools as they are now. Whoever would get something else now than it has, or waits
+// for something, asks again.
 func (p *pass) rebuildPools() {
 	c := p.c
 	c.pools.changed = false
-	clear(c.pools.metallb)
-	var pools []ipam.Pool
-	var reserved []ipam.Reserved
-	definedBy := map[string]object.Object{}
-	for _, o := range sortedObjects(c.pools.byKey) {
-		ps, rs, found := readPools(o)
-		for _, pool := range ps {
-			if other, twice := definedBy[pool.Name]; twice {
-				found = append(found, finding.New(finding.PoolInvalid,
-					fmt.Sprintf("a pool with the name %s is defined by %s already", pool.Name, other.Key)))
-				continue
-			}
-			definedBy[pool.Name] = o
-			c.pools.metallb[pool.Name] = o.Kind != object.AddressPool
-			pools = append(pools, pool)
-		}
-		for _, r := range rs {
-			definedBy[r.ResourceGroup+"/"+r.Name] = o
-		}
-		reserved = append(reserved, rs...)
-		p.reportPool(o, found)
-	}
-	problems, displaced := c.alloc.SetPools(pools, reserved)
+	d := p.readPools()
+	problems, displaced := c.alloc.SetPools(d.pools, d.reserved)
 	for _, pr := range problems {
-		o := definedBy[pr.Name]
-		f := finding.New(pr.Code, pr.Message)
-		p.reportPool(o, append(p.findings[ownerOf(o.Key)], f))
+		o := d.at(pr)
+		p.reportPool(o, append(p.findings[ownerOf(o.Key)], finding.New(pr.Code, pr.Message)))
 	}
 	for _, owner := range displaced {
 		p.dirty[owner] = true
 	}
-	for name, s := range c.services {
-		if len(s.assigned) < len(s.families()) {
+	maps.Copy(p.dirty, c.waiting)
+	if !maps.Equal(c.pools.metallb, d.metallb) {
+		p.markUsers(d.metallb)
+	}
+	c.pools.metallb = d.metallb
+}
+
+// definitions are the pools and reserved addresses that objects define, with the object of each.
+type definitions struct {
+	pools      []ipam.Pool
+	reserved   []ipam.Reserved
+	poolAt     []object.Object
+	reservedAt []object.Object
+	metallb    map[string]bool // as in poolObjects
+}
+
+func (d *definitions) at(p ipam.Problem) object.Object {
+	if p.Pool >= 0 {
+		return d.poolAt[p.Pool]
+	}
+	return d.reservedAt[p.Reserved]
+}
+
+// readPools reads all objects that define addresses, in order of their kinds and names. Of pools with one name the first
+// counts.
+func (p *pass) readPools() *definitions {
+	d := &definitions{metallb: map[string]bool{}}
+	definedBy := map[string]object.Key{}
+	for _, o := range sortedObjects(p.c.pools.byKey) {
+		pools, reserved, found := readPools(o)
+		for _, pool := range pools {
+			if other, twice := definedBy[pool.Name]; twice {
+				found = append(found, finding.New(finding.PoolInvalid,
+					fmt.Sprintf("a pool with the name %s is defined by %s already", pool.Name, other)))
+				continue
+			}
+			definedBy[pool.Name] = o.Key
+			d.metallb[pool.Name] = o.Kind != object.AddressPool
+			d.pools, d.poolAt = append(d.pools, pool), append(d.poolAt, o)
+		}
+		for _, r := range reserved {
+			d.reserved, d.reservedAt = append(d.reserved, r), append(d.reservedAt, o)
+		}
+		p.reportPool(o, found)
+	}
+	return d
+}
+
+// markUsers marks the Services with an address of a pool that MetalLB's objects define now and did not before, or the
+// other way round: what they get by default is different.
+func (p *pass) markUsers(metallb map[string]bool) {
+	for name, s := range p.c.services {
+		if slices.ContainsFunc(s.assigned, func(a ipam.Assigned) bool { return metallb[a.Pool] != p.c.pools.metallb[a.Pool] }) {
 			p.dirty[name] = true
 		}
 	}
-}
-
-// families returns the address families that s wants at most.
-func (s *service) families() []bool {
-	if s.now == nil {
-		return []bool{false}
-	}
-	return s.now.families
 }
 
 func (p *pass) reportPool(o object.Object, found []finding.Finding) {

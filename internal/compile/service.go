@@ -22,6 +22,7 @@ type service struct {
 	good *wish // what the last version that could be served asked for
 
 	assigned []ipam.Assigned
+	heard    []finding.Finding // warnings about the addresses
 	unit     unit
 	onNodes  map[string]bool
 }
@@ -52,10 +53,12 @@ func (p *pass) compileService(s *service) {
 		Kept:        served != nil && served != s.now,
 		Trace:       outcome.trace,
 	}}
-	if served != nil {
-		p.build(s, served, &u, &found)
-	} else {
+	if outcome.waits {
 		c.waiting[s.name] = true
+	}
+	if served != nil {
+		found = append(found, s.heard...)
+		p.build(s, served, &u, &found)
 	}
 	p.publish(s, u)
 	p.report(s, found)
@@ -65,6 +68,7 @@ func (p *pass) compileService(s *service) {
 type outcome struct {
 	pending string
 	trace   []plan.Verdict
+	waits   bool // it may come out better when addresses become free or pools change
 }
 
 // settle decides which version of s is served and gets its addresses: the newest, or else the last good one, or none.
@@ -73,9 +77,9 @@ func (p *pass) settle(s *service, found *[]finding.Finding) (*wish, outcome) {
 	if s.now.refused {
 		out.pending = firstError(*found)
 	} else {
-		res := p.ask(s, s.now, s.good != nil && s.good != s.now)
+		res := p.ask(s, s.now)
 		out.trace = res.Trace
-		*found = append(*found, res.warnings(s.now)...)
+		out.waits = res.Err != nil || len(res.Assigned) < len(s.now.families)
 		if res.Err == nil {
 			s.good = s.now
 			return s.now, out
@@ -83,15 +87,24 @@ func (p *pass) settle(s *service, found *[]finding.Finding) (*wish, outcome) {
 		out.pending = res.Err.Message
 		*found = append(*found, refusal(s.now, res.Err))
 	}
-	if s.good == nil || s.good == s.now {
-		p.withdraw(s)
+	switch {
+	case s.good == nil:
+		// What was recorded of it stays its own until it is served again or gone.
 		return nil, out
+	case s.good != s.now && p.ask(s, s.good).Err == nil:
+		return s.good, out
 	}
-	if res := p.ask(s, s.good, false); res.Err != nil {
-		p.withdraw(s)
-		return nil, out
+	p.withdraw(s)
+	return nil, out
+}
+
+// hear notes the warnings about the addresses of s. That one was changed holds until there is a new version of s: when s
+// is compiled again for another reason, the change is not undone.
+func (s *service) hear(w *wish, warnings []ipam.Warning) {
+	s.heard = slices.DeleteFunc(s.heard, func(f finding.Finding) bool { return f.Code != finding.AddressChanged })
+	for _, r := range warnings {
+		s.heard = append(s.heard, warning(w, r))
 	}
-	return s.good, out
 }
 
 // withdraw gives back everything that s holds.
@@ -99,7 +112,7 @@ func (p *pass) withdraw(s *service) {
 	if len(s.assigned) > 0 {
 		p.freed = true
 	}
-	s.assigned, s.good = nil, nil
+	s.assigned, s.heard, s.good = nil, nil, nil
 	p.c.alloc.Release(s.name)
 }
 

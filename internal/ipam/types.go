@@ -1,11 +1,16 @@
 // Package ipam gives addresses to Services. It is pure: pools, reserved addresses and requests in, assignments out,
 // in the same way whenever the same calls are made. It knows no Kubernetes; names of owners are opaque to it.
+//
+// The rules, and where they stand: resolve.go says which addresses a request gets, reserved.go and pools.go which ones
+// there are, sharing.go who may have one together, released.go what becomes of an address that nobody holds any more,
+// and pool.go finds a free one in constant time.
 package ipam
 
 import (
 	"net/netip"
 	"time"
 
+	"github.com/naru-lb/naru/internal/finding"
 	"github.com/naru-lb/naru/internal/plan"
 )
 
@@ -20,7 +25,7 @@ type Range struct {
 // Pool is a set of addresses that may be given out.
 type Pool struct {
 	Name string
-	// Ranges do not overlap, in one pool or across pools.
+	// Ranges do not overlap in one pool. Where two pools overlap, one of them is not used; see Allocator.SetPools.
 	Ranges     []Range
 	Scope      plan.Scope
 	Subnet     string
@@ -82,12 +87,16 @@ type Request struct {
 	Prefix [2]string
 	// Wanted: these very addresses, for IPv4 and IPv6; the zero Addr asks for nothing.
 	Wanted [2]netip.Addr
-	// Named: reserved addresses by name, for IPv4 and IPv6, to be found in ResourceGroup ("" is any).
+	// Named: reserved addresses by name, for IPv4 and IPv6, to be found in ResourceGroup ("" is any). A name wins over
+	// an address that is wanted.
 	Named         [2]string
 	ResourceGroup string
-	// SharingKey and BackendKey: see Allocator.Assign.
+	// SharingKey and BackendKey: Services with the same of both may share an address.
 	SharingKey, BackendKey string
-	Ports                  []Port
+	// ShareWanted lets the Service share an address that it wants or names with whoever has it.
+	ShareWanted bool
+	// Ports are those that the Service serves. Services that share an address have no port in common.
+	Ports []Port
 }
 
 // Assigned is an address that an owner holds.
@@ -99,10 +108,57 @@ type Assigned struct {
 	Scope    plan.Scope
 }
 
+// Result is the answer to a Request.
+type Result struct {
+	// Assigned are the addresses, in the order of the request's families; none if Err is set.
+	Assigned []Assigned
+	// Trace lists the pools that were asked when the addresses were given, in order, and what each answered.
+	Trace    []plan.Verdict
+	Warnings []Warning
+	// Err says why there is no address. The owner then holds what it held before.
+	Err *Refusal
+	// Freed is true if others that were refused may have a chance now.
+	Freed bool
+}
+
+// Refusal says why a request gets no address.
+type Refusal struct {
+	Code    finding.Code
+	Message string
+	// Near are names or addresses that were perhaps meant.
+	Near []string
+	// IPv6 tells which family it is about.
+	IPv6 bool
+
+	// own is true if the request itself rules an address out, and not the state of pools and other owners.
+	own bool
+}
+
+// Warning says what else is to be known about the addresses that were given.
+type Warning struct {
+	Code    finding.Code
+	Message string
+	IPv6    bool
+}
+
 // Record is what has to be remembered of an owner so that it keeps its addresses when everything is rebuilt.
 type Record struct {
 	Owner     Owner        `json:"owner"`
 	Addresses []netip.Addr `json:"addresses"`
 	// Since is when the owner was first seen, in UTC; it orders owners by age where manifests do not say.
-	Since time.Time `json:"since"`
+	Since time.Time `json:"since,omitzero"`
+	// Released is true if the owner holds the addresses no more. It gets them again if they are still free then.
+	Released bool `json:"released,omitempty"`
 }
+
+// family is the index of an address family in the pairs of this package.
+func family(v6 bool) int {
+	if v6 {
+		return 1
+	}
+	return 0
+}
+
+func familyOf(a netip.Addr) int { return family(a.Is6()) }
+
+func familyName(f int) string { return [2]string{"IPv4", "IPv6"}[f] }

@@ -1,0 +1,187 @@
+package ipam
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/naru-lb/naru/internal/finding"
+	"github.com/naru-lb/naru/internal/plan"
+)
+
+// search works out which addresses a request gets. It changes nothing that anybody could see.
+//
+// What is asked for by name or address comes first, and is had exactly or not at all. Then the owner keeps what it has
+// as far as it may; addresses that it had until it was released count too. What is missing then comes from the pools.
+type search struct {
+	*Allocator
+	req *Request
+	me  *holder       // nil if the owner has nothing
+	had [2]netip.Addr // what it has, or had until it was released
+
+	got      [2]Assigned
+	asked    [2]bool // got by name or address
+	trace    []plan.Verdict
+	warnings []Warning
+	err      *Refusal
+}
+
+// loss is an address that the owner cannot keep, although it asks for no other one.
+type loss struct {
+	addr   netip.Addr
+	reason string
+}
+
+func (a *Allocator) search(r *Request) *search {
+	s := &search{Allocator: a, req: r, me: a.holders[r.Owner], had: a.released.of[r.Owner]}
+	if s.me != nil {
+		s.had = [2]netip.Addr{s.me.has[0].Address, s.me.has[1].Address}
+	}
+	return s
+}
+
+func (s *search) run() {
+	var open []int
+	for _, v6 := range s.req.Families.Order {
+		f := family(v6)
+		if s.req.Named[f] == "" && !s.req.Wanted[f].IsValid() {
+			open = append(open, f)
+		} else if s.err = s.demand(f); s.err != nil {
+			return
+		}
+	}
+	lost := s.keep(open)
+	missing := slices.DeleteFunc(slices.Clone(open), s.gotten)
+	s.err = s.complete(missing, open)
+	if len(lost) > 0 && len(missing) == 1 && s.err == nil && !s.gotten(missing[0]) {
+		s.together(open) // moves as a whole if another pool has both families
+	}
+	for _, l := range lost {
+		if f := familyOf(l.addr); s.err == nil && s.got[f].Address != l.addr {
+			s.warn(f, finding.AddressChanged, fmt.Sprintf("%s could not be kept: %s", l.addr, l.reason))
+		}
+	}
+}
+
+func (s *search) gotten(f int) bool { return s.got[f].Address.IsValid() }
+
+func (s *search) warn(f int, code finding.Code, message string) {
+	s.warnings = append(s.warnings, Warning{code, message, f == 1})
+}
+
+func (s *search) choose(f int, a Assigned, answer string) {
+	from := a.PublicIP
+	if from == "" {
+		from = a.Pool
+	}
+	s.got[f] = a
+	s.trace = append(s.trace, plan.Verdict{Pool: from, Answer: answer, Chosen: true})
+}
+
+// demand gets the address that is asked for by name or by itself.
+func (s *search) demand(f int) *Refusal {
+	addr, r, answer := s.req.Wanted[f], s.reserved[s.req.Wanted[f]], "chosen, asked for by address"
+	if s.req.Named[f] != "" {
+		var refused *Refusal
+		if r, refused = s.byName(f); refused != nil {
+			return refused
+		}
+		if addr.IsValid() && addr != r.Address {
+			s.warn(f, finding.AnnotationConflict, fmt.Sprintf("%s is overruled by PublicIP %s, which is %s", addr, r, r.Address))
+		}
+		addr, answer = r.Address, "chosen, asked for by name"
+	}
+	s.asked[f] = true
+	got, refused := s.admit(f, addr, r)
+	if refused == nil {
+		s.choose(f, got, answer)
+	}
+	return refused
+}
+
+// keep keeps what the owner has of the open families, and returns what it cannot.
+func (s *search) keep(open []int) []loss {
+	var lost []loss
+	for _, f := range open {
+		addr := s.had[f]
+		if !addr.IsValid() {
+			continue
+		}
+		got, refused := s.admit(f, addr, nil)
+		switch {
+		case refused != nil && s.me != nil && !refused.own:
+			lost = append(lost, loss{addr, refused.Message})
+		case refused == nil && !s.givesBack(f, addr):
+			s.choose(f, got, "chosen, as before")
+		}
+	}
+	return lost
+}
+
+// givesBack tells whether the owner is not to keep an address although it may have it: one that it had before it was
+// released, and that is only for those who ask; or a reserved one that it does not ask for any more. Who had an address
+// before it was reserved keeps it.
+func (s *search) givesBack(f int, addr netip.Addr) bool {
+	if s.me == nil {
+		return s.reserved[addr] != nil || !s.poolOf(addr).AutoAssign && !s.asksForPool(f)
+	}
+	return s.reserved[addr] != nil && s.me.asked[f]
+}
+
+// complete gets the missing ones of the open families from the pools: both from one pool if there is such a pool. Where
+// not all are required, one is enough, and a second one comes from the first one's pool or not at all, as in MetalLB.
+func (s *search) complete(missing, open []int) *Refusal {
+	required := s.req.Families.Required
+	switch {
+	case len(missing) == 0:
+		return nil
+	case len(missing) == 2 && s.together(missing):
+		return nil
+	case len(missing) == 2 && required:
+		if err := s.one(missing[0], s.pools); err != nil {
+			return err
+		}
+		return s.one(missing[1], s.pools)
+	case len(missing) == 2:
+		err := s.one(missing[0], s.pools)
+		if err == nil || s.one(missing[1], s.pools) == nil {
+			return nil
+		}
+		return err
+	}
+	f := missing[0]
+	pools := s.pools
+	if home := s.poolOf(s.got[1-f].Address); home != nil {
+		pools = slices.Concat([]*pool{home}, slices.DeleteFunc(slices.Clone(pools), func(p *pool) bool { return p == home }))
+		if len(open) == 2 && !required {
+			pools = pools[:1]
+		}
+	}
+	if err := s.one(f, pools); err != nil && (required || len(s.req.Families.Order) == 1) {
+		return err
+	}
+	return nil
+}
+
+// together gets all families from one pool, false if no pool has them.
+func (s *search) together(fs []int) bool {
+	if len(fs) < 2 {
+		return false
+	}
+	answers, from := s.ask(fs, s.pools)
+	if from == nil {
+		return false
+	}
+	s.trace = append(s.trace, verdicts(answers)...)
+	return true
+}
+
+// one gets one family from the first of the pools that has it.
+func (s *search) one(f int, pools []*pool) *Refusal {
+	answers, from := s.ask([]int{f}, pools)
+	s.trace = append(s.trace, verdicts(answers)...)
+	if from == nil {
+		return s.noPool(f, answers)
+	}
+	return nil
+}
