@@ -6,30 +6,24 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/naru-lb/naru/internal/observe"
 	"github.com/naru-lb/naru/internal/plan"
 )
 
-// Problem says why a listener is not served where the plan wants it.
-type Problem string
-
-// The problems of a Binding. None is the zero value.
-const (
-	None          Problem = ""
-	PortMapped    Problem = "PortMapped"    // the port needs a privilege (EACCES): another one is served
-	AddressMapped Problem = "AddressMapped" // the address is not of this machine (EADDRNOTAVAIL): loopback is served
-	PortTaken     Problem = "PortTaken"     // another program has the port (EADDRINUSE): tried again until it is free
-	NotBound      Problem = "NotBound"      // the system refused for another reason: tried again
+// Binding says where a listener is served, Problem why that is not where the plan wants it.
+type (
+	Binding = observe.Binding
+	Problem = observe.Problem
 )
 
-// Binding says where a listener is served.
-type Binding struct {
-	Key plan.ListenerKey `json:"key"`
-	// Bound is where it listens; the zero AddrPort if nowhere.
-	Bound   netip.AddrPort `json:"bound,omitzero"`
-	Problem Problem        `json:"problem,omitempty"`
-	// Detail says for people what was tried and what the system answered; empty if there is no problem.
-	Detail string `json:"detail,omitempty"`
-}
+// The problems of a Binding.
+const (
+	None          = observe.NoProblem
+	PortMapped    = observe.PortMapped
+	AddressMapped = observe.AddressMapped
+	PortTaken     = observe.PortTaken
+	NotBound      = observe.NotBound
+)
 
 // mapAttempts is how many ports are tried for a listener that cannot have its own.
 const mapAttempts = 4096
@@ -64,7 +58,7 @@ func bind(key plan.ListenerKey, mapPort func(uint16) uint16, open opener) (socke
 		b.Problem = NotBound
 		if errors.Is(err, syscall.EADDRINUSE) {
 			b.Problem = PortTaken
-			b.Detail = fmt.Sprintf("another program has %s", key)
+			b.Detail = fmt.Sprintf("%s is in use already", key)
 		}
 		return nil, b
 	}
