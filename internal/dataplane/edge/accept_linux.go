@@ -110,8 +110,11 @@ func (l *loop) removeAcceptor(s *loopSocket) {
 // more when bursts are always full.
 func (l *loop) accept(a *acceptor) {
 	for range a.burst {
-		e := l.acceptOne(a.socket)
-		switch e {
+		if l.full() {
+			l.pause(a, unix.EMFILE)
+			return
+		}
+		switch e := l.acceptOne(a.socket); e {
 		case 0, unix.ECONNABORTED, unix.EINTR, unix.EPROTO, unix.EPERM:
 		case unix.EAGAIN:
 			a.burst, a.streak = 1, 0
@@ -126,7 +129,7 @@ func (l *loop) accept(a *acceptor) {
 	}
 }
 
-// drainQueue serves what waits in the accept queue of a socket that is about to be closed.
+// drainQueue serves what waits in the accept queue of a socket that is about to be closed, be there room or not.
 func (l *loop) drainQueue(s *loopSocket) {
 	for range 1 << 16 {
 		if e := l.acceptOne(s); e != 0 && e != unix.ECONNABORTED && e != unix.EINTR {
@@ -137,9 +140,6 @@ func (l *loop) drainQueue(s *loopSocket) {
 
 // acceptOne takes one connection and starts to serve it, here or in a loop that has less to do.
 func (l *loop) acceptOne(s *loopSocket) syscall.Errno {
-	if l.full() {
-		return unix.EMFILE
-	}
 	fd, e := sysAccept(s.fd, &l.address)
 	if e != 0 {
 		return e
@@ -215,7 +215,7 @@ func (l *loop) serve(g guest) {
 	a := l.newAttempt()
 	if !a.begin(g.l, t, g.client) {
 		cell.noTarget.Add(1)
-		l.attempts = append(l.attempts, a)
+		l.reuse(a)
 		sysAbort(g.fd)
 		return
 	}
@@ -234,4 +234,11 @@ func (l *loop) newAttempt() *attempt {
 		return a
 	}
 	return &attempt{}
+}
+
+// reuse keeps an attempt that is over for the next connection. It holds on to nothing meanwhile.
+func (l *loop) reuse(a *attempt) {
+	clear(a.tried)
+	*a = attempt{tried: a.tried[:0]}
+	l.attempts = append(l.attempts, a)
 }

@@ -17,11 +17,12 @@ import (
 func (e *Edge) Apply(c plan.Change) {
 	e.notifying.Lock()
 	defer e.notifying.Unlock()
-	notices := e.change(c)
+	news := e.change(c)
 	e.poke()
-	e.notify(notices)
+	e.notify(news)
 }
 
+// change returns what OnBinding has to be told.
 func (e *Edge) change(c plan.Change) []Binding {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -30,16 +31,13 @@ func (e *Edge) change(c plan.Change) []Binding {
 		e.setGroup(g, now)
 	}
 	e.dropListeners(c.Listeners.Gone)
-	var notices []Binding
 	for _, key := range slices.SortedFunc(maps.Keys(c.Listeners.Set), plan.ListenerKey.Compare) {
-		if b, changed := e.setListener(c.Listeners.Set[key], now); changed {
-			notices = append(notices, b)
-		}
+		e.setListener(c.Listeners.Set[key], now)
 	}
 	for id := range c.Groups.Gone {
 		e.dropGroup(id, now)
 	}
-	return notices
+	return e.news()
 }
 
 func (e *Edge) notify(bs []Binding) {
@@ -131,23 +129,25 @@ func (e *Edge) drain(t *target, spec plan.TargetGroup, now time.Time) {
 	e.leaving[t] = now
 }
 
-// setListener makes or changes a listener; it tells whether its binding is news.
-func (e *Edge) setListener(wanted plan.Listener, now time.Time) (Binding, bool) {
-	l := e.listeners[wanted.ListenerKey]
-	if l != nil {
-		e.leaveGroups(l)
+// setListener makes or changes a listener.
+func (e *Edge) setListener(wanted plan.Listener, now time.Time) {
+	if l := e.listeners[wanted.ListenerKey]; l != nil {
+		was := l.terms.Load()
 		e.setTerms(l, wanted)
-		return l.binding, false
+		e.leaveGroups(was)
+		if wanted.IdleTimeout > 0 && (was.idle == 0 || wanted.IdleTimeout < was.idle) {
+			e.engine.retime(l) // a longer one is noticed when the shorter one is over
+		}
+		return
 	}
-	l = &listener{key: wanted.ListenerKey, cells: make([]listenerCell, e.engine.workers())}
+	l := &listener{key: wanted.ListenerKey, cells: make([]listenerCell, e.engine.workers())}
 	e.setTerms(l, wanted)
 	e.listeners[l.key] = l
 	if e.stopping {
 		l.binding = Binding{Key: l.key}
-		return l.binding, false
+		return
 	}
 	e.bind(l, now)
-	return l.binding, true
 }
 
 func (e *Edge) setTerms(l *listener, wanted plan.Listener) {
@@ -162,13 +162,12 @@ func (e *Edge) setTerms(l *listener, wanted plan.Listener) {
 		t.total = 1 // with one route its weight means nothing
 		t.routes[0].weight = 1
 	}
-	l.wanted = wanted
 	l.terms.Store(t)
 }
 
-// leaveGroups gives up the routes of l; groups that neither the plan nor a listener has any more are forgotten.
-func (e *Edge) leaveGroups(l *listener) {
-	for _, r := range l.terms.Load().routes {
+// leaveGroups gives up the routes of t; groups that neither the plan nor a listener has any more are forgotten.
+func (e *Edge) leaveGroups(t *terms) {
+	for _, r := range t.routes {
 		r.group.users--
 		if r.group.users == 0 && !r.group.planned {
 			delete(e.groups, r.group.id)
@@ -186,7 +185,8 @@ func (e *Edge) dropListeners(gone map[plan.ListenerKey]struct{}) {
 		}
 		delete(e.listeners, key)
 		delete(e.unsettled, l)
-		e.leaveGroups(l)
+		delete(e.moved, l)
+		e.leaveGroups(l.terms.Load())
 		if l.socket != nil {
 			ss = append(ss, l.socket)
 		}

@@ -75,10 +75,3 @@ func (a *attempt) accepted(known *affinity, now time.Duration) {
 		known.put(a.group.serial, a.hash, a.client.Addr(), t.id.Address, now)
 	}
 }
-
-// forget drops references, so that an attempt that waits to be used again holds nothing.
-func (a *attempt) forget() {
-	a.group, a.view = nil, nil
-	clear(a.tried)
-	a.tried = a.tried[:0]
-}

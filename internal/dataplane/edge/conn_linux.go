@@ -100,7 +100,7 @@ func (l *loop) release(c *conn) {
 	l.wheel.remove(&c.timer)
 	for i := range c.held {
 		if c.held[i] != nil {
-			c.held[i].free() // a pipe with bytes in it is never used again
+			l.discard(c.held[i]) // a pipe with bytes in it is never used again
 			c.held[i] = nil
 		}
 	}
@@ -117,8 +117,7 @@ func (l *loop) release(c *conn) {
 }
 
 func (l *loop) endAttempt(c *conn) {
-	c.attempt.forget()
-	l.attempts = append(l.attempts, c.attempt)
+	l.reuse(c.attempt)
 	c.attempt = nil
 }
 
@@ -184,6 +183,19 @@ func (l *loop) onTimer(c *conn) {
 		l.failed(c)
 		return
 	}
+	l.onIdle(c)
+}
+
+// armIdle sets the timer for the idle timeout that the listener has now.
+func (l *loop) armIdle(c *conn) {
+	l.wheel.remove(&c.timer)
+	if idle := c.listener.terms.Load().idle; idle > 0 {
+		l.wheel.add(&c.timer, c.last+ticks(idle))
+	}
+}
+
+// onIdle ends a connection if nothing went through for the idle timeout of its listener.
+func (l *loop) onIdle(c *conn) {
 	t := c.listener.terms.Load()
 	if t.idle == 0 {
 		return

@@ -22,8 +22,14 @@ func (l *loop) dial(c *conn) {
 			l.reset(c)
 			return
 		}
-		if e := l.connect(c); e == 0 {
-			l.wheel.add(&c.timer, l.now+ticks(c.attempt.view.spec.ConnectTimeout)+1)
+		switch e := l.connect(c); {
+		case e == 0:
+			l.wheel.add(&c.timer, l.now+ticks(c.attempt.view.spec.ConnectTimeout))
+			return
+		case isShortage(e): // no target could help
+			l.group.outOfDescriptors(e)
+			c.listener.cells[l.index].noTarget.Add(1)
+			l.reset(c)
 			return
 		}
 		c.target.cells[l.index].failed.Add(1)
@@ -34,7 +40,6 @@ func (l *loop) connect(c *conn) syscall.Errno {
 	at := c.target.id.Address
 	fd, e := sysSocket(familyOf(at.Addr()), unix.SOCK_STREAM)
 	if e != 0 {
-		l.group.outOfDescriptors(e)
 		return e
 	}
 	l.address.put(at)
@@ -47,6 +52,11 @@ func (l *loop) connect(c *conn) syscall.Errno {
 	}
 	c.side[server] = side{fd: fd, can: watched}
 	return 0
+}
+
+// isShortage tells whether the system has no descriptor or no memory to give.
+func isShortage(e syscall.Errno) bool {
+	return e == unix.EMFILE || e == unix.ENFILE || e == unix.ENOBUFS || e == unix.ENOMEM
 }
 
 // watchEvents are those of both sides: each change is told once.
@@ -67,9 +77,7 @@ func (l *loop) onConnect(c *conn, events uint32) {
 	cell.connections.Add(1)
 	cell.active.Add(1)
 	l.wheel.remove(&c.timer)
-	if idle := c.listener.terms.Load().idle; idle > 0 {
-		l.wheel.add(&c.timer, l.now+ticks(idle))
-	}
+	l.armIdle(c)
 	c.side[client].can |= readable // not asked yet; mostly the client has spoken already
 	if version := c.attempt.view.spec.ProxyProtocol; version != plan.ProxyNone && !l.introduce(c, version) {
 		return

@@ -55,6 +55,7 @@ type Edge struct {
 	targets   map[plan.TargetID]*target
 	leaving   map[*target]time.Time // targets that drain, or that the plan no longer has, since when
 	unsettled map[*listener]bool    // listeners that are not where they should be and are tried again
+	moved     map[*listener]Binding // what OnBinding was told last about listeners that it has to be told about
 }
 
 // New starts an Edge that serves nothing yet. It raises the soft limit on open files to the hard one, and GOMAXPROCS
@@ -86,6 +87,7 @@ func New(o Options) (*Edge, error) {
 		targets:   map[plan.TargetID]*target{},
 		leaving:   map[*target]time.Time{},
 		unsettled: map[*listener]bool{},
+		moved:     map[*listener]Binding{},
 	}
 	var err error
 	if e.engine, err = newEngine(o, e.affinity); err != nil {

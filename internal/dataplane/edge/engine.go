@@ -15,6 +15,8 @@ type engine interface {
 	shut(ss []socket)
 	// cut resets the running connections of these targets.
 	cut(ts map[*target]bool)
+	// retime gives the running connections and sessions of a listener the idle timeout that it has now.
+	retime(l *listener)
 	// quiesce says that no new UDP session is wanted, and that running ones end as soon as they are quiet for 1 s.
 	quiesce()
 	// running is how many connections and sessions there are.

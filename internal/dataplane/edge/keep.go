@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -47,9 +48,10 @@ func (e *Edge) tend(now time.Time) time.Duration {
 	e.mu.Lock()
 	next := now.Add(time.Hour)
 	next = e.endDrains(now, next)
-	notices, next := e.bindAgain(now, next)
+	next = e.bindAgain(now, next)
+	news := e.news()
 	e.mu.Unlock()
-	e.notify(notices)
+	e.notify(news)
 	return max(time.Until(next), 0)
 }
 
@@ -96,35 +98,31 @@ func (e *Edge) forget(t *target, since, now time.Time) time.Time {
 }
 
 // bindAgain tries to bring listeners to where they should be.
-func (e *Edge) bindAgain(now, next time.Time) (notices []Binding, _ time.Time) {
+func (e *Edge) bindAgain(now, next time.Time) time.Time {
 	if e.stopping {
-		return nil, next
+		return next
 	}
 	for l := range e.unsettled {
 		if !now.Before(l.retry) {
-			was := l.binding
 			e.bind(l, now)
-			if l.binding != was {
-				notices = append(notices, l.binding)
-			}
 		}
 		if e.unsettled[l] {
 			next = earlier(next, l.retry)
 		}
 	}
-	return notices, next
+	return next
 }
 
 // bind binds l, or brings it to a better place than it has. Only if it is settled it is not tried again.
 func (e *Edge) bind(l *listener, now time.Time) {
-	open := func(at netip.AddrPort) (socket, error) { return e.engine.open(l, at) }
-	if l.socket != nil { // at another address: is the right one here now?
-		if s, err := open(l.address()); err == nil {
-			e.engine.shut([]socket{l.socket})
-			l.socket, l.binding = s, Binding{Key: l.key, Bound: s.address()}
-		}
-	} else {
-		l.socket, l.binding = bind(l.key, e.options.MapPort, open)
+	if _, ok := e.moved[l]; !ok {
+		e.moved[l] = l.binding
+	}
+	if l.socket == nil {
+		e.place(l, now)
+	} else if s, err := e.engine.open(l, l.address()); err == nil { // it is at another address, and the right one is here now
+		e.engine.shut([]socket{l.socket})
+		l.socket, l.binding = s, Binding{Key: l.key, Bound: s.address()}
 	}
 	switch l.binding.Problem {
 	case None, PortMapped:
@@ -137,6 +135,45 @@ func (e *Edge) bind(l *listener, now time.Time) {
 		l.backoff = min(max(2*l.backoff, firstRetry), lastRetry)
 		l.retry = now.Add(l.backoff)
 	}
+}
+
+// place finds a place for a listener that has none. One of ours that is there only because it could not have its own
+// goes elsewhere.
+func (e *Edge) place(l *listener, now time.Time) {
+	open := func(at netip.AddrPort) (socket, error) { return e.engine.open(l, at) }
+	l.socket, l.binding = bind(l.key, e.options.MapPort, open)
+	if l.binding.Problem != PortTaken {
+		return
+	}
+	if guest := e.guestAt(l); guest != nil {
+		e.engine.shut([]socket{guest.socket})
+		guest.socket = nil
+		l.socket, l.binding = bind(l.key, e.options.MapPort, open)
+		e.bind(guest, now)
+	}
+}
+
+// guestAt returns the listener that is served where l should be although its own place is another, nil if there is none.
+func (e *Edge) guestAt(l *listener) *listener {
+	for _, g := range e.listeners {
+		if g.socket != nil && g.binding.Problem != None && g.binding.Bound == l.address() && g.key.Protocol == l.key.Protocol {
+			return g
+		}
+	}
+	return nil
+}
+
+// news returns the bindings that have changed since the last time, in order of their keys.
+func (e *Edge) news() []Binding {
+	var bs []Binding
+	for l, was := range e.moved {
+		if l.binding != was {
+			bs = append(bs, l.binding)
+		}
+	}
+	clear(e.moved)
+	slices.SortFunc(bs, func(a, b Binding) int { return a.Key.Compare(b.Key) })
+	return bs
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -15,7 +15,6 @@ type listener struct {
 	cells []listenerCell // one for each worker
 
 	// The rest belongs to Edge and is guarded by its mutex.
-	wanted  plan.Listener
 	binding Binding
 	socket  socket // nil while it is not bound
 	retry   time.Time

@@ -53,6 +53,7 @@ type loop struct {
 	sweeps    []sweep
 	attempts  []*attempt // to be used again
 	helds     []*held    // to be used again, each with an empty pipe
+	pipes     int        // open, with those in use
 	buffer    []byte
 	address   sockaddr
 	udp       udpSide
@@ -150,22 +151,20 @@ func (l *loop) run() {
 	l.close()
 }
 
-// wait returns how many events there are.
+// wait returns how many events there are. It keeps the processor for a moment and only then lets go of it.
 func (l *loop) wait() int {
-	ms := -1
 	if len(l.again) > 0 || len(l.sweeps) > 0 {
-		ms = 0
-	} else if t := l.wheel.wait(); t > 0 {
-		// Counted from the wheel's time, which may be behind the clock by less than a tick.
-		ms = max(int(t)*int(tick/time.Millisecond)-int((time.Since(l.group.start)-time.Duration(l.wheel.cur)*tick)/time.Millisecond), 1)
+		n, _ := sysEpollHold(l.ep, l.events[:], 0)
+		return n
 	}
-	short := ms
-	if ms < 0 || ms > hold {
-		short = hold
-	}
-	n, e := sysEpollHold(l.ep, l.events[:], short)
-	if n > 0 || e != 0 || short == ms {
+	n, e := sysEpollHold(l.ep, l.events[:], hold)
+	if n > 0 || e != 0 {
 		return n // EINTR: the runtime wants something from this goroutine, and gets it on the way round
+	}
+	ms := -1
+	if t := l.wheel.wait(); t > 0 {
+		left := time.Duration(l.wheel.cur+t)*tick - time.Since(l.group.start)
+		ms = int(max(left+time.Millisecond-1, 0) / time.Millisecond)
 	}
 	n, _ = sysEpollWait(l.ep, l.events[:], ms)
 	return n
@@ -239,10 +238,11 @@ func (l *loop) fire(t *timer) {
 	}
 }
 
-// sweep is a pass over all connections that resets those of some targets.
+// sweep is a pass over everything that runs.
 type sweep struct {
-	targets map[*target]bool
-	next    uint32
+	conn    func(*loop, *conn)
+	session func(*loop, *session)
+	next    uint32 // connection
 }
 
 // sweep goes on with the first pass that is asked for.
@@ -252,11 +252,15 @@ func (l *loop) sweep() {
 	}
 	s := &l.sweeps[0]
 	if s.next == 0 {
-		l.sweepSessions(s.targets)
+		for _, x := range l.udp.sessions {
+			if x != nil {
+				s.session(l, x)
+			}
+		}
 	}
 	for end := min(s.next+sweepStep, l.conns.size()); s.next < end; s.next++ {
-		if c := l.conns.at(s.next); c.state != free && c.target != nil && s.targets[c.target] {
-			l.expel(c)
+		if c := l.conns.at(s.next); c.state != free {
+			s.conn(l, c)
 		}
 	}
 	if s.next >= l.conns.size() {
@@ -284,6 +288,6 @@ func (l *loop) close() {
 	}
 	l.closeUDP()
 	for _, h := range l.helds {
-		h.free()
+		l.discard(h)
 	}
 }

@@ -22,12 +22,12 @@ import (
 // All loops watch every TCP listening socket (EPOLLEXCLUSIVE wakes one of them). One socket in all sets was chosen over
 // one per loop with SO_REUSEPORT, because two programs with SO_REUSEPORT share a port silently instead of one of them
 // being told that it is taken, and because no queue of its own means that no connection is lost with a socket. What
-// one loop has too much of is handed over when it is accepted (balance). A UDP socket belongs to one loop.
+// one loop has too much of is handed over when it is accepted (idlest). A UDP socket belongs to one loop.
 type loops struct {
 	log      *slog.Logger
 	affinity *affinity
 	all      []*loop
-	running_ sync.WaitGroup
+	serving  sync.WaitGroup
 	start    time.Time
 
 	maxConnections int64
@@ -37,12 +37,12 @@ type loops struct {
 	warned         atomic.Int64 // when descriptors last ran out, in seconds since start
 }
 
-func newEngine(o Options, remembered *affinity) (engine, error) {
+func newEngine(o Options, known *affinity) (engine, error) {
 	if o.Portable {
-		return newPortable(o, remembered), nil
+		return newPortable(o, known), nil
 	}
 	n := o.Loops
-	if n == 0 {
+	if n <= 0 {
 		n = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
 	}
 	n = min(n, 64)
@@ -50,7 +50,7 @@ func newEngine(o Options, remembered *affinity) (engine, error) {
 		runtime.GOMAXPROCS(n + 1)
 	}
 	g := &loops{
-		log: o.Logger, affinity: remembered, start: time.Now(),
+		log: o.Logger, affinity: known, start: time.Now(),
 		maxConnections: int64(o.MaxConnections), maxSessions: max(o.MaxSessions/n, 1),
 	}
 	g.warned.Store(-1 << 30)
@@ -65,7 +65,7 @@ func newEngine(o Options, remembered *affinity) (engine, error) {
 		g.all = append(g.all, l)
 	}
 	for _, l := range g.all {
-		g.running_.Go(l.run)
+		g.serving.Go(l.run)
 	}
 	return g, nil
 }
@@ -148,8 +148,38 @@ func (g *loops) each(f func(*loop)) {
 }
 
 func (g *loops) cut(ts map[*target]bool) {
+	g.sweep(sweep{
+		conn: func(l *loop, c *conn) {
+			if ts[c.target] {
+				l.expel(c)
+			}
+		},
+		session: func(l *loop, s *session) {
+			if ts[s.target] {
+				l.endSession(s)
+			}
+		},
+	})
+}
+
+func (g *loops) retime(x *listener) {
+	g.sweep(sweep{
+		conn: func(l *loop, c *conn) {
+			if c.listener == x && c.state == relaying {
+				l.armIdle(c)
+			}
+		},
+		session: func(l *loop, s *session) {
+			if s.u.socket.l == x {
+				l.armSession(s)
+			}
+		},
+	})
+}
+
+func (g *loops) sweep(s sweep) {
 	for _, l := range g.all {
-		l.post(func(l *loop) { l.sweeps = append(l.sweeps, sweep{targets: ts}) })
+		l.post(func(l *loop) { l.sweeps = append(l.sweeps, s) })
 	}
 }
 
@@ -179,7 +209,7 @@ func (g *loops) close() {
 	for _, l := range g.all {
 		l.post(func(l *loop) { l.stop = true })
 	}
-	g.running_.Wait()
+	g.serving.Wait()
 	for _, l := range g.all {
 		l.free()
 	}

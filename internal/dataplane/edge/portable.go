@@ -101,6 +101,21 @@ func (p *portable) cut(ts map[*target]bool) {
 	}
 }
 
+func (p *portable) retime(l *listener) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for f := range p.flows {
+		if f.l == l {
+			f.onIdle()
+		}
+	}
+	for s := range p.each() {
+		if s.u.l == l {
+			s.look()
+		}
+	}
+}
+
 func (p *portable) quiesce() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

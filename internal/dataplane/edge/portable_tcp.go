@@ -129,6 +129,7 @@ func (f *flow) try(to *target) error {
 		abort(server)
 		return net.ErrClosed
 	}
+	f.touch()
 	f.server = server
 	return nil
 }
@@ -180,12 +181,7 @@ func (f *flow) reset() {
 
 // relay moves bytes in both directions until both have ended.
 func (f *flow) relay() {
-	f.touch()
-	f.mu.Lock()
-	if t := f.l.terms.Load(); t.idle > 0 {
-		f.idle = time.AfterFunc(t.idle, f.onIdle)
-	}
-	f.mu.Unlock()
+	f.onIdle()
 	var in, out error
 	var both sync.WaitGroup
 	both.Go(func() { in = f.pump(f.server, f.client, &f.l.cells[0].bytesIn, &f.target.cells[0].bytesIn) })
@@ -236,15 +232,20 @@ func (f *flow) pump(to, from *net.TCPConn, counters ...*atomic.Uint64) error {
 	}
 }
 
-// onIdle ends the flow if nothing went through for the idle timeout of its listener.
+// onIdle ends the flow if nothing went through for the idle timeout of its listener, or sets the time to look again.
 func (f *flow) onIdle() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t := f.l.terms.Load()
-	if f.ended || t.idle == 0 {
+	if f.ended || f.server == nil || t.idle == 0 {
 		return
 	}
-	if left := t.idle - (f.p.now() - time.Duration(f.last.Load())); left > 0 {
+	left := t.idle - (f.p.now() - time.Duration(f.last.Load()))
+	switch {
+	case left > 0 && f.idle == nil:
+		f.idle = time.AfterFunc(left, f.onIdle)
+		return
+	case left > 0:
 		f.idle.Reset(left)
 		return
 	}

@@ -14,7 +14,7 @@ type Stats struct {
 	Connections     int64  `json:"connections"`
 	Sessions        int64  `json:"sessions"`        // of UDP
 	AffinityEntries int    `json:"affinityEntries"` // clients remembered
-	AcceptPauses    uint64 `json:"acceptPauses"`    // times that no descriptor was free for a new connection
+	AcceptPauses    uint64 `json:"acceptPauses"`    // times that there was no room for a new connection
 	SessionsEvicted uint64 `json:"sessionsEvicted"` // UDP sessions ended to make room for others
 	DatagramsLost   uint64 `json:"datagramsLost"`   // datagrams that a socket did not take
 }

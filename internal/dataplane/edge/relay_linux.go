@@ -19,15 +19,17 @@ const (
 
 // relay moves what can be moved in both directions, and ends the connection if it is over.
 func (l *loop) relay(c *conn) {
-	for from := range 2 {
+	var failed syscall.Errno
+	for from := range 2 { // both, even if one fails: what a side said before it went must reach the other
 		n, e := l.pump(c, from)
 		if n > 0 {
 			l.count(c, from, n)
 		}
-		if e != 0 {
-			l.reset(c)
-			return
-		}
+		failed = max(failed, e)
+	}
+	if failed != 0 {
+		l.reset(c)
+		return
 	}
 	if c.side[client].can&c.side[server].can&shut != 0 {
 		l.finish(c)

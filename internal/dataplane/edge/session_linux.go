@@ -43,13 +43,16 @@ func (l *loop) forward(u *udpSocket, t *terms, first, end int) {
 		}
 		s = l.newSession(u, from, &b.names[first])
 	}
+	s.last = l.now
+	l.touch(s)
+	if !s.timer.set() {
+		l.armSession(s)
+	}
 	if !l.settle(s, t) {
 		u.socket.l.cells[l.index].noTarget.Add(uint64(end - first))
 		l.endSession(s)
 		return
 	}
-	s.last = l.now
-	l.touch(s)
 	l.sendTo(s, t, first, end)
 }
 
@@ -133,11 +136,15 @@ func (l *loop) moveOn(s *session, t *terms) bool {
 func (l *loop) choose(s *session, t *terms) bool {
 	l.leaveTarget(s)
 	a := l.newAttempt()
-	defer func() { a.forget(); l.attempts = append(l.attempts, a) }()
+	defer l.reuse(a)
 	now := time.Duration(l.now) * tick
 	found := s.search(a, s.u.socket.l, t, s.client, l.group.affinity, now, func(to *target) bool {
 		e := l.connectSession(s, to)
-		if e != 0 {
+		switch {
+		case e == 0:
+		case isShortage(e):
+			l.group.outOfDescriptors(e)
+		default:
 			to.cells[l.index].failed.Add(1)
 		}
 		return e == 0
@@ -145,7 +152,6 @@ func (l *loop) choose(s *session, t *terms) bool {
 	if found {
 		s.target.cells[l.index].connections.Add(1)
 		s.target.cells[l.index].active.Add(1)
-		l.armSession(s, t)
 	}
 	return found
 }
@@ -153,7 +159,6 @@ func (l *loop) choose(s *session, t *terms) bool {
 func (l *loop) connectSession(s *session, to *target) syscall.Errno {
 	fd, e := sysSocket(familyOf(to.id.Address.Addr()), unix.SOCK_DGRAM)
 	if e != 0 {
-		l.group.outOfDescriptors(e)
 		return e
 	}
 	l.address.put(to.id.Address)
@@ -169,22 +174,24 @@ func (l *loop) connectSession(s *session, to *target) syscall.Errno {
 	return 0
 }
 
-func (l *loop) armSession(s *session, t *terms) {
-	if idle := l.sessionIdle(t); idle > 0 && !s.timer.set() {
-		l.wheel.add(&s.timer, l.now+ticks(idle))
+// armSession sets the timer for the idle timeout that the listener has now.
+func (l *loop) armSession(s *session) {
+	l.wheel.remove(&s.timer)
+	if idle := l.sessionIdle(s); idle > 0 {
+		l.wheel.add(&s.timer, s.last+ticks(idle))
 	}
 }
 
-func (l *loop) sessionIdle(t *terms) time.Duration {
+func (l *loop) sessionIdle(s *session) time.Duration {
 	if l.udp.quiet {
 		return time.Second
 	}
-	return t.idle
+	return s.u.socket.l.terms.Load().idle
 }
 
 func (l *loop) onSessionTimer(index uint32) {
 	s := l.udp.sessions[index]
-	idle := l.sessionIdle(s.u.socket.l.terms.Load())
+	idle := l.sessionIdle(s)
 	if idle == 0 {
 		return
 	}
@@ -267,17 +274,7 @@ func (l *loop) quiesce() {
 	l.udp.quiet = true
 	for _, s := range l.udp.sessions {
 		if s != nil {
-			l.wheel.remove(&s.timer)
-			l.wheel.add(&s.timer, s.last+ticks(time.Second))
-		}
-	}
-}
-
-// sweepSessions ends the sessions of targets whose time is over.
-func (l *loop) sweepSessions(ts map[*target]bool) {
-	for _, s := range l.udp.sessions {
-		if s != nil && ts[s.target] {
-			l.endSession(s)
+			l.armSession(s)
 		}
 	}
 }

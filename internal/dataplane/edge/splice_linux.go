@@ -13,6 +13,9 @@ const (
 	pipeSize = 256 << 10
 	// maxIdlePipes is how many empty pipes a loop keeps.
 	maxIdlePipes = 32
+	// maxPipes is how many pipes a loop has, with those in use. A full one is 256 KiB of the kernel's memory and takes
+	// two descriptors from connections to come; beyond that bytes are copied.
+	maxPipes = 512
 )
 
 // held is what was taken from one side and could not be given to the other side yet: bytes in a pipe, or a copy of
@@ -28,19 +31,23 @@ func (l *loop) keep(p []byte) *held {
 	return &held{copied: append([]byte(nil), p...)}
 }
 
-// pipe returns an empty pipe, nil if the system has none to give.
+// pipe returns an empty pipe, nil if there is none to be had: then bytes are copied.
 func (l *loop) pipe() *held {
 	if n := len(l.helds); n > 0 {
 		h := l.helds[n-1]
 		l.helds = l.helds[:n-1]
 		return h
 	}
+	if l.pipes >= maxPipes {
+		return nil
+	}
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_NONBLOCK|unix.O_CLOEXEC); err != nil {
-		return nil // bytes are copied instead
+		return nil
 	}
 	// Without the larger size the pipe works too, only slower.
 	_, _ = unix.FcntlInt(uintptr(ends[1]), unix.F_SETPIPE_SZ, pipeSize)
+	l.pipes++
 	return &held{out: int32(ends[0]), in: int32(ends[1])}
 }
 
@@ -53,14 +60,15 @@ func (l *loop) putBack(h *held) {
 		l.helds = append(l.helds, h)
 		return
 	}
-	h.free()
+	l.discard(h)
 }
 
-func (h *held) free() {
+// discard gives up what is held, with the pipe.
+func (l *loop) discard(h *held) {
 	if h.in != 0 {
 		sysClose(h.in)
 		sysClose(h.out)
-		h.in, h.out = 0, 0
+		l.pipes--
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 package edge
 
 import "time"
@@ -5,11 +7,8 @@ import "time"
 // tick is the grain of the wheel: deadlines are met up to one tick late, never early.
 const tick = 32 * time.Millisecond
 
-// ticks returns how many ticks cover d, rounded up, at least 1.
-func ticks(d time.Duration) uint32 {
-	n := (d + tick - 1) / tick
-	return uint32(max(n, 1))
-}
+// ticks returns how many ticks cover d, wherever in the current tick it begins.
+func ticks(d time.Duration) uint32 { return uint32((d+tick-1)/tick) + 1 }
 
 // timer is a deadline of something that a loop owns. It is part of its owner, so that setting one allocates nothing.
 // The zero timer is not set.
