@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -99,7 +100,9 @@ func (l *Listener) target(v View, g *plan.TargetGroup, i int, health map[netip.A
 		Name: from.Name, Node: from.Node, Zone: from.Zone, Address: from.Address, Group: g.ID,
 		Readiness: from.Readiness, Excluded: from.Excluded,
 	}
-	if h, ok := health[t.Address]; ok && v.Health != nil && g.Probe != nil {
+	if v.Health != nil && g.Probe != nil {
+		h := health[t.Address]
+		h.State = cmp.Or(h.State, observe.Initial)
 		t.Health = &h
 		if h.State == observe.Unhealthy {
 			t.Try = tryProbe(g.Probe, from)

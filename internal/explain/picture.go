@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/naru-lb/naru/internal/plan"
 )
 
 // mostBranches is how many pods, and how many nodes, a picture shows one by one.
@@ -30,7 +32,7 @@ func (l *Listener) picture(s *screen) {
 	for _, b := range branches {
 		nw = max(nw, utf8.RuneCountInString(b.name))
 	}
-	node := func(name, share string) string { return pad(name, nw) + "  " + share }
+	node := func(name, share string) string { return strings.TrimRight(pad(name, nw)+"  "+share, " ") }
 	tw := widest("NODE", node("", branches[0].share))
 	s.line(" %s      %s         %s         POD", pad("CLIENT", cw), pad("ADDRESS", aw), pad("NODE", tw))
 	row := 0
@@ -132,8 +134,13 @@ func (l *Listener) mapped() bool {
 
 // obstacle says why no connection gets anywhere.
 func (l *Listener) obstacle() string {
-	if l.State == Down && !l.Bound.IsValid() {
+	switch {
+	case l.State == Down && !l.Bound.IsValid():
 		return "not served: " + cmp.Or(l.Detail, "it is not bound yet")
+	case l.From != nil && l.From.Refused:
+		return "refused: it is in none of the source ranges"
+	case l.Protocol == plan.UDP:
+		return "lost: " + l.Nobody
 	}
 	return "refused: " + l.Nobody
 }
@@ -158,6 +165,10 @@ func (l *Listener) branches() []branch {
 		byNode[t.Node] = append(byNode[t.Node], t)
 		total++
 	}
+	if l.From != nil && l.From.Target.IsValid() && total > 0 {
+		t := byNode[nodes[0]][0]
+		return []branch{{name: nodeName(t.Node), pods: []string{t.Name}}}
+	}
 	slices.Sort(nodes)
 	var all []branch
 	for i, n := range nodes {
@@ -170,10 +181,7 @@ func (l *Listener) branches() []branch {
 }
 
 func branchOf(node string, targets []*Target, counted bool) branch {
-	b := branch{name: dash(node), share: share(targets)}
-	if node == "" {
-		b.name = "(unknown)"
-	}
+	b := branch{name: nodeName(node), share: share(targets)}
 	if counted && len(targets) > 1 {
 		b.pods = []string{fmt.Sprintf("%s  %s each", plural(len(targets), "pod"), percent(targets[0].Share))}
 		return b
@@ -187,6 +195,8 @@ func branchOf(node string, targets []*Target, counted bool) branch {
 	}
 	return b
 }
+
+func nodeName(node string) string { return cmp.Or(node, "(unknown)") }
 
 // rest joins nodes into one branch.
 func rest(nodes []string, byNode map[string][]*Target) branch {

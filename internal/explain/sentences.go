@@ -18,7 +18,8 @@ type sentence struct{ label, text string }
 func (d *Document) sentences(l *Listener) []sentence {
 	all := []sentence{
 		{"Share", l.shareText()},
-		{"Measured", l.measuredText()},
+		{"Measured", d.measuredText(l)},
+		{"Change", d.changeText()},
 		{"Client", l.clientText()},
 		{"Affinity", l.affinityText()},
 		{"Way in", l.wayIn()},
@@ -37,11 +38,11 @@ func (l *Listener) shareText() string {
 	case n == 0:
 		return "nobody gets connections: " + l.Nobody + "."
 	case n == 1:
-		return l.exception() + "one target gets every connection."
+		return "one target gets every connection." + l.exception()
 	case l.Spread == plan.ByNode:
-		return l.exception() + l.byNode() + l.slotsText()
+		return l.byNode() + l.slotsText() + l.exception()
 	}
-	return l.exception() + "by pod: every pod counts the same, on whatever node." + l.slotsText()
+	return "by pod: every pod counts the same, on whatever node." + l.slotsText() + l.exception()
 }
 
 func (l *Listener) eligible() (n int) {
@@ -57,9 +58,9 @@ func (l *Listener) eligible() (n int) {
 func (l *Listener) exception() string {
 	switch {
 	case l.FailedOpen:
-		return "every ready target fails the probe, but nobody asked for that probe, so it is not obeyed (" + string(finding.FailedOpen) + ").\n"
+		return "\nEvery ready target fails the probe. Nobody asked for that probe, so it is not obeyed (" + string(finding.FailedOpen) + ")."
 	case l.Fallback:
-		return "no target is ready, so those that terminate still get connections.\n"
+		return "\nNo target is ready, so those that terminate still get connections."
 	}
 	return ""
 }
@@ -113,13 +114,13 @@ func (l *Listener) slotsText() string {
 	return fmt.Sprintf(" Exactly: %s of %d slots.", strings.Join(slots, " + "), l.Slots)
 }
 
-func (l *Listener) measuredText() string {
+func (d *Document) measuredText(l *Listener) string {
 	m := l.Measured
 	switch {
 	case m == nil:
 		return ""
 	case m.Answered == 0:
-		return fmt.Sprintf("not one of %s reached a target: %s.", plural(m.Failed, "connection"), m.FirstError)
+		return fmt.Sprintf("not one of %s reached a target: %s.\n  %s", plural(m.Failed, "connection"), m.FirstError, tryConnect(l.Bound))
 	}
 	text := fmt.Sprintf("%s, told apart by ", plural(m.Answered, "connection"))
 	if m.By == "counters" {
@@ -129,10 +130,13 @@ func (l *Listener) measuredText() string {
 	}
 	text += l.judged(m)
 	if m.Strangers > 0 {
-		text += fmt.Sprintf("\n%s from somebody who is not a target.", plural(m.Strangers, "answer came"))
+		text += fmt.Sprintf("\nThere are answers of somebody who is not a target: %s.", thousands(uint64(m.Strangers)))
 	}
 	if m.Failed > 0 {
 		text += fmt.Sprintf("\n%s failed, the first one: %s.", plural(m.Failed, "connection"), m.FirstError)
+	}
+	if !m.AsPredicted {
+		text += fmt.Sprintf("\nThe targets may have changed meanwhile. Once more:\n  %s --measure %d", explainCommand(d.Service), m.Wanted)
 	}
 	return text
 }
@@ -182,10 +186,26 @@ func (l *Listener) wayIn() string {
 		return fmt.Sprintf("%s cannot be listened on: %s.", l.ListenerKey, dash(l.Detail))
 	case l.mapped():
 		return fmt.Sprintf("clients must use %s instead of %s: %s%s.", l.Bound, l.addressCell()[0], l.Detail, code(l.Problem))
+	case l.Nobody != "" && l.Protocol == plan.UDP:
+		return "Naru receives the datagrams here, and has nobody to send them to."
+	case l.Nobody != "":
+		return "Naru accepts the connection here, and ends it at once by RST, since nobody is there to take it."
 	case l.Protocol == plan.UDP:
 		return "Naru receives the datagrams here. A client's address and port are a session, which has a socket of its own to one pod."
 	}
 	return "Naru accepts the connection here and opens another one to the pod: one relay, no further hop."
+}
+
+// changeText says what a what-if does not change.
+func (d *Document) changeText() string {
+	switch {
+	case len(d.WhatIf) == 0:
+		return ""
+	case d.Policy == "Local":
+		return "only the shares: the way in, the address that pods see, and the probe stay as they are. Nodes labelled " +
+			"node.kubernetes.io/exclude-from-external-load-balancers, if there are any, would take no part."
+	}
+	return "only the shares: the way in, the address that pods see, and the probe stay as they are."
 }
 
 // code returns the code of the finding that goes with a problem of a binding, " (NR5205)".

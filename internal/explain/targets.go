@@ -21,11 +21,9 @@ func (d *Document) targets(s *screen, l *Listener) {
 	}
 	s.table(rows)
 	if hidden > 0 {
-		s.line(" ... and %s more, all well (-o json lists them)", plural(hidden, "target"))
+		s.line(" ... and %s more, all well (-o json lists them)", thousands(uint64(hidden)))
 	}
-	for _, t := range shown {
-		d.trouble(s, t)
-	}
+	d.troubles(s, shown)
 }
 
 // shownTargets returns the targets to list, and how many are left out.
@@ -108,7 +106,7 @@ func (d *Document) condition(t *Target) string {
 		return "not ready"
 	case t.Health == nil:
 		return "ready"
-	case t.Health.State == observe.Initial || t.Health.State == "":
+	case t.Health.State == observe.Initial:
 		return "not probed yet"
 	}
 	text := string(t.Health.State) + d.age(t.Health.Since)
@@ -126,17 +124,43 @@ func (d *Document) age(since time.Time) string {
 	return " " + short(d.At.Sub(since))
 }
 
-// trouble says below the table what is wrong with a target, and how to look for oneself.
-func (d *Document) trouble(s *screen, t *Target) {
-	switch {
-	case t.Excluded != "":
-		s.line("   %s takes no part: %s", t.Name, t.Excluded)
-	case t.Health != nil && t.Health.State == observe.Unhealthy:
-		s.line("   %s is unhealthy: %s", t.Name, detail(t.Health))
+// mostTroubles is for how many targets it is said what is wrong.
+const mostTroubles = 4
+
+// troubles says below the table what is wrong with targets, and how to look for oneself.
+func (d *Document) troubles(s *screen, shown []*Target) {
+	said, more := 0, 0
+	for _, t := range shown {
+		text := t.trouble()
+		switch {
+		case text == "":
+			continue
+		case said == mostTroubles:
+			more++
+			continue
+		}
+		if said++; said == 1 {
+			s.blank()
+		}
+		s.line("   %s %s", t.Name, text)
 		if t.Try != "" {
 			s.line("     %s", t.Try)
 		}
 	}
+	if more > 0 {
+		s.line("   and %s more that are not well (-o json says why)", plural(more, "target"))
+	}
+}
+
+// trouble says what is wrong with a target, "" if nothing is or the table says it all.
+func (t *Target) trouble() string {
+	switch {
+	case t.Excluded != "":
+		return "takes no part: " + t.Excluded
+	case t.Health != nil && t.Health.State == observe.Unhealthy:
+		return "is unhealthy: " + detail(t.Health)
+	}
+	return ""
 }
 
 // detail says what a probe saw: "connect: connection refused 10.1.2.3:8080, 48 times in a row".

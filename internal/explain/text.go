@@ -26,6 +26,7 @@ func (d Document) Text(w io.Writer) error {
 	}
 	s.line("%s", d.subtitle())
 	d.pools(s)
+	special, common := d.sort()
 	for i := range d.Listeners {
 		l := &d.Listeners[i]
 		s.blank()
@@ -33,23 +34,43 @@ func (d Document) Text(w io.Writer) error {
 			s.line("%s   %s", l.headline(), d.verdict(l))
 			s.blank()
 		}
-		d.listener(s, l)
+		l.picture(s)
+		if len(l.Targets) > 0 {
+			s.blank()
+			d.targets(s, l)
+		}
+		s.blank()
+		s.saidAll(special[i])
 	}
 	s.blank()
+	s.saidAll(common)
 	d.closing(s)
 	return s.writeTo(w)
 }
 
-// listener draws one listener: its picture, its targets, and what there is to say about them.
-func (d *Document) listener(s *screen, l *Listener) {
-	l.picture(s)
-	if len(l.Targets) > 0 {
-		s.blank()
-		d.targets(s, l)
+// sort returns what there is to say about each listener, and what is to be said about every one of them.
+func (d *Document) sort() (special [][]sentence, common []sentence) {
+	said := map[sentence]int{}
+	for i := range d.Listeners {
+		all := d.sentences(&d.Listeners[i])
+		special = append(special, all)
+		for _, one := range all {
+			said[one]++
+		}
 	}
-	s.blank()
-	for _, sentence := range d.sentences(l) {
-		s.said(sentence.label, labelWidth, sentence.text)
+	isCommon := func(one sentence) bool { return said[one] == len(d.Listeners) }
+	for i := range special {
+		if i == 0 {
+			common = slices.DeleteFunc(slices.Clone(special[i]), func(one sentence) bool { return !isCommon(one) })
+		}
+		special[i] = slices.DeleteFunc(special[i], isCommon)
+	}
+	return special, common
+}
+
+func (s *screen) saidAll(all []sentence) {
+	for _, one := range all {
+		s.said(one.label, labelWidth, one.text)
 	}
 }
 
@@ -185,13 +206,15 @@ func (d *Document) closing(s *screen) {
 	label := "Findings"
 	for _, f := range d.Findings {
 		s.said(label, labelWidth, findingLine(f))
-		if f.Fix != "" {
-			s.said("", labelWidth, f.Fix)
+		label = ""
+		if f.Severity == finding.Note {
+			continue
 		}
-		if f.File != "" && f.Severity != finding.Note {
+		rule, _ := finding.Lookup(f.Code)
+		s.said("", labelWidth, "  "+cmp.Or(f.Fix, rule.Mend))
+		if f.File != "" {
 			s.said("", labelWidth, "  naru check -f "+quoted(f.File))
 		}
-		label = ""
 	}
 }
 

@@ -34,6 +34,10 @@ func tryProbe(p *plan.Probe, t *plan.Target) string {
 		}
 		return "grpcurl -plaintext " + request + at.String() + " grpc.health.v1.Health/Check"
 	}
+	return tryConnect(at)
+}
+
+func tryConnect(at netip.AddrPort) string {
 	return "nc -vz " + at.Addr().String() + " " + strconv.Itoa(int(at.Port()))
 }
 
