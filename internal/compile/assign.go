@@ -35,8 +35,8 @@ func (c *Compiler) request(s *service, w *wish) ipam.Request {
 		},
 		Families:      ipam.Families{Order: w.families, Required: w.required},
 		Scope:         plan.Public,
-		Pool:          a.Pool,
-		Subnet:        a.Subnet,
+		Pool:          a.Pool.Value,
+		Subnet:        a.Subnet.Value,
 		ResourceGroup: a.ResourceGroup,
 		SharingKey:    a.SharingKey,
 		ShareWanted:   slices.Contains(w.intent.Dialects, "azure"),
@@ -77,6 +77,8 @@ func refusal(w *wish, r *ipam.Refusal) finding.Finding {
 		f.Fix = "Create an AddressPool." + near(" Or use one of: ", r.Near)
 	case finding.AddressUnavailable:
 		f.Fix = near("Pools that there are: ", r.Near)
+	case finding.AddressInUse:
+		f.Fix = "Choose another address, or let both Services share it: metallb.io/allow-shared-ip with one key, and different ports."
 	}
 	return f
 }
@@ -99,5 +101,5 @@ func near(intro string, names []string) string {
 func (w *wish) addressPath(v6 bool) string {
 	f := family(v6)
 	a := w.intent.Address
-	return cmp.Or(a.PublicIP[f].Path, w.wanted[f].Path, a.Prefix[f].Path)
+	return cmp.Or(a.PublicIP[f].Path, w.wanted[f].Path, a.Prefix[f].Path, a.Subnet.Path, a.Pool.Path)
 }

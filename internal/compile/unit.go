@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/naru-lb/naru/internal/dialect"
 	"github.com/naru-lb/naru/internal/finding"
 	"github.com/naru-lb/naru/internal/ipam"
 	"github.com/naru-lb/naru/internal/plan"
@@ -60,7 +61,7 @@ func (p *pass) build(s *service, w *wish, u *unit, found *[]finding.Finding) {
 		u.service.Listeners = append(u.service.Listeners, k)
 	}
 	slices.SortFunc(u.service.Listeners, plan.ListenerKey.Compare)
-	*found = append(*found, p.c.endpointFindings(s, u)...)
+	*found = append(*found, p.c.endpointFindings(u)...)
 }
 
 // listen adds the listener of one port on one address, and its target group if it is the first of its family.
@@ -91,14 +92,17 @@ func (p *pass) listen(s *service, w *wish, u *unit, index int, addr netip.Addr, 
 }
 
 // claimLabel gives a DNS label to the first Service that asks for it. Another one is served without the name.
-func (p *pass) claimLabel(s *service, label string, found *[]finding.Finding) string {
+func (p *pass) claimLabel(s *service, asked dialect.Name, found *[]finding.Finding) string {
+	label := asked.Value
 	if label == "" {
 		return ""
 	}
 	if holder, taken := p.c.labels[label]; taken && holder != s.name {
 		p.c.waiting[s.name] = true
-		*found = append(*found, finding.New(finding.AnnotationConflict, fmt.Sprintf("the DNS label %s belongs to %s already", label, holder)).
-			With("The Service is served, without this name.", "Choose another label."))
+		f := finding.New(finding.AnnotationConflict, fmt.Sprintf("the DNS label %s belongs to %s already", label, holder)).
+			With("The Service is served, without this name.", "Choose another label.")
+		f.Path = asked.Path
+		*found = append(*found, f)
 		return ""
 	}
 	return label
@@ -155,19 +159,25 @@ func affinity(svc *corev1.Service) time.Duration {
 	return defaultAffinity
 }
 
-// endpointFindings says when a Service has nothing to send its connections to. Endpoints may simply not be among the
-// objects that were given, so that is no more than a note unless there are some for other Services.
-func (c *Compiler) endpointFindings(s *service, u *unit) []finding.Finding {
-	for _, g := range u.groups {
-		if len(g.Targets) > 0 {
-			return nil
-		}
+// endpointFindings says when a Service, or one of its address families, has nothing to send connections to. Endpoints may
+// simply not be among the objects that were given, so that is no more than a note unless there are some for other Services.
+func (c *Compiler) endpointFindings(u *unit) []finding.Finding {
+	var listens, targets [2]bool
+	for id, g := range u.groups {
+		listens[family(id.IPv6)] = true
+		targets[family(id.IPv6)] = targets[family(id.IPv6)] || len(g.Targets) > 0
 	}
-	if len(u.listeners) == 0 {
+	lacks := [2]bool{listens[0] && !targets[0], listens[1] && !targets[1]}
+	if lacks == ([2]bool{}) {
 		return nil
 	}
 	f := finding.New(finding.NoEndpoints, "the Service has no endpoints")
-	if len(c.slices) == 0 {
+	switch {
+	case targets[0]:
+		f.Message = "the Service has no IPv6 endpoints"
+	case targets[1]:
+		f.Message = "the Service has no IPv4 endpoints"
+	case len(c.slices) == 0:
 		f = f.As(finding.Note)
 	}
 	return []finding.Finding{f}

@@ -23,15 +23,15 @@ type Intent struct {
 	Ports    map[uint16]PortIntent // by the Service's port; only ports that the Service has
 	Probe    ProbeIntent           // for all ports
 	Traffic  TrafficIntent
-	DNSLabel string            // a host name in the configured zone
+	DNSLabel Name              // a host name in the configured zone
 	Tags     map[string]string // labels of the address object
 }
 
 // AddressIntent says which address is wanted. Index 0 of the pairs is IPv4, 1 is IPv6.
 type AddressIntent struct {
 	Internal bool    // an address of an internal pool
-	Subnet   string  // an internal pool with this subnet, alias or name
-	Pool     string  // a pool with this name
+	Subnet   Name    // an internal pool with this subnet, alias or name
+	Pool     Name    // a pool with this name
 	Prefix   [2]Name // a pool with this name or alias, for one family
 	// Wanted are the very addresses that are wanted, with the annotation that says so.
 	Wanted [2]WantedAddress

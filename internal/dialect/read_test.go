@@ -199,7 +199,7 @@ func TestAPortThatTheServiceDoesNotHaveIsNamedWithThoseItHas(t *testing.T) {
 func TestTheNearerDialectWinsAndSaysSo(t *testing.T) {
 	svc := service("naru.dev/pool", "a", "metallb.io/address-pool", "b", "metallb.universe.tf/address-pool", "c")
 	intent, fs := read(svc)
-	if intent.Address.Pool != "a" || intent.Refused {
+	if intent.Address.Pool.Value != "a" || intent.Refused {
 		t.Errorf("got %+v", intent)
 	}
 	want := []finding.Code{finding.AnnotationConflict, finding.AnnotationConflict, finding.AnnotationDeprecated}
@@ -210,7 +210,7 @@ func TestTheNearerDialectWinsAndSaysSo(t *testing.T) {
 		t.Errorf("dialects are %v", intent.Dialects)
 	}
 	intent, fs = read(service("naru.dev/pool", "a", "metallb.io/address-pool", "a"))
-	if intent.Address.Pool != "a" || len(fs) != 0 {
+	if intent.Address.Pool.Value != "a" || len(fs) != 0 {
 		t.Errorf("the same twice gave %v", fs)
 	}
 	intent, _ = read(service("metallb.io/loadBalancerIPs", "192.0.2.1", beta+"azure-load-balancer-ipv4", "192.0.2.2", beta+"azure-load-balancer-ipv6", "2001:db8::1"))

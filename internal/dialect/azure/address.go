@@ -143,7 +143,7 @@ func readDNSLabel(v *dialect.Value) {
 	case label != v.Text:
 		v.Coerced(label)
 	}
-	v.Intent.DNSLabel = label
+	v.Intent.DNSLabel = dialect.Name{Value: label, Path: v.Path()}
 }
 
 // isDNSLabel follows RFC 1123: 1 to 63 letters, digits and hyphens, no hyphen at either end.

@@ -52,7 +52,7 @@ func overruled(v *dialect.Value, by dialect.Name) {
 func settlePlacement(r *dialect.Reading) {
 	internal := r.Intent.Address.Internal
 	if v := r.Given(keySubnet, 0); v != nil && !internal {
-		r.Intent.Address.Subnet = ""
+		r.Intent.Address.Subnet = dialect.Name{}
 		v.Misplaced("a subnet means nothing to a Service that is not internal", "The annotation does nothing.", prefix+keyInternal+`: "true"`)
 	}
 	v := r.Given(keyHAPorts, 0)

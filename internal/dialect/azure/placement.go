@@ -19,7 +19,7 @@ func placementRows() []dialect.Row {
 		{Name: keySubnet, Section: secPlace, Verdict: dialect.Honour, Values: "name of a subnet", Default: "any internal pool", Example: "snet-lb",
 			Doc: "Takes the address from the internal pool with this subnet, alias or name. Ignored with a warning on a Service that is not internal.",
 			Read: dialect.Text(func(v *dialect.Value, subnet string) {
-				v.Intent.Address.Subnet = subnet
+				v.Intent.Address.Subnet = dialect.Name{Value: subnet, Path: v.Path()}
 			})},
 		accepted(secPlace, "azure-load-balancer-mode", "Chooses VM sets of Azure's old Basic load balancer.", "auto", "the choice of VM sets has no meaning here"),
 		accepted(secPlace, "azure-load-balancer-configurations", "Chooses among several Azure load balancers.", "lb1,lb2", "the choice among Azure load balancers has no meaning here"),

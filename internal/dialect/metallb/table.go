@@ -35,7 +35,7 @@ func rows() []dialect.Row {
 			Mistaken: []string{"pool", "ip-address-pool"},
 			Read: dialect.Text(func(v *dialect.Value, name string) {
 				if v.Claim(dialect.PoolName, name) {
-					v.Intent.Address.Pool = name
+					v.Intent.Address.Pool = dialect.Name{Value: name, Path: v.Path()}
 				}
 			})},
 		{Name: keyIPs, Section: section, Verdict: dialect.Honour, Values: "one IPv4 and one IPv6 address at most, separated by commas", Default: "any free address",

@@ -49,7 +49,7 @@ func addressRows() []dialect.Row {
 			Doc: "Takes the address from this pool.", Mistaken: []string{"address-pool"},
 			Read: dialect.Text(func(v *dialect.Value, name string) {
 				if v.Claim(dialect.PoolName, name) {
-					v.Intent.Address.Pool = name
+					v.Intent.Address.Pool = dialect.Name{Value: name, Path: v.Path()}
 				}
 			})},
 		{Name: "addresses", Section: section, Verdict: dialect.Honour, Values: "one IPv4 and one IPv6 address at most, separated by commas", Default: "any free address",
