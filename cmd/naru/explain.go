@@ -64,7 +64,7 @@ It asks a running naru; with -f it looks at manifests instead. Of a code, such a
 	flags.StringVarP(&f.namespace, "namespace", "n", "default", "namespace of the Service")
 	flags.StringVar(&f.from, "from", "", "say which pod this client gets: ADDRESS or ADDRESS:PORT")
 	flags.StringArrayVar(&f.assume, "if", nil, "say what would be different: FIELD=VALUE; may be given several times")
-	flags.IntVar(&f.measure, "measure", 0, "open so many connections and count who gets them (1 to 100000)")
+	flags.IntVar(&f.measure, "measure", 0, fmt.Sprintf("open so many connections, 1 to %d, and count who gets them", measure.MaxN))
 	return cmd
 }
 
@@ -81,7 +81,7 @@ func (f *explainFlags) run(cmd *cobra.Command, what string) error {
 		return err
 	}
 	if f.measure > 0 {
-		if err := f.measureAll(cmd, &d); err != nil {
+		if d, err = f.measureAll(cmd.Context(), d); err != nil {
 			return err
 		}
 	}
@@ -152,31 +152,36 @@ func hint(err error) error {
 	return err
 }
 
-// measureAll measures every listener that is bound.
-func (f *explainFlags) measureAll(cmd *cobra.Command, d *explain.Document) error {
-	if f.measure > 100_000 {
-		return errors.New("--measure is 100000 at most")
+// measureAll measures every listener of d that is bound, and returns the explanation as it is after that.
+func (f *explainFlags) measureAll(ctx context.Context, d explain.Document) (explain.Document, error) {
+	if f.measure > measure.MaxN {
+		return d, fmt.Errorf("--measure is %d at most", measure.MaxN)
 	}
 	client := admin.NewClient(f.admin)
+	outcomes := map[plan.ListenerKey]measure.Outcome{}
 	for _, l := range d.Listeners {
 		if !l.Bound.IsValid() {
 			continue
 		}
 		key := l.ListenerKey
-		out, err := measure.Run(cmd.Context(), measure.Options{
+		out, err := measure.Run(ctx, measure.Options{
 			Address: l.Bound, Protocol: l.Protocol, N: f.measure,
 			Counters: func(ctx context.Context) (map[netip.AddrPort]uint64, error) {
 				return counters(ctx, client, d.Service, key)
 			},
 		})
 		if err != nil {
-			return fmt.Errorf("measure %s: %w", key, err)
+			return d, fmt.Errorf("measure %s: %w", key, err)
 		}
+		outcomes[key] = out
+	}
+	d, err := f.document(ctx, d.Service)
+	for key, out := range outcomes {
 		d.SetMeasured(key, explain.Measurement{
 			Wanted: f.measure, Failed: out.Failed, By: out.By, FirstError: out.FirstError,
 		}, out.Got)
 	}
-	return nil
+	return d, err
 }
 
 // counters returns how many connections each target of a listener got so far.
