@@ -35,17 +35,41 @@ func (s *Server) converse(conn net.Conn) error {
 	}
 	answer := s.answer(client, toldBy)
 	s.log.Debug("connection", "client", answer.Client, "toldBy", toldBy)
-	line, err := r.ReadString('\n')
-	if m := requestLine.FindStringSubmatch(line); m != nil {
-		return respond(conn, r, m[1], m[2], answer)
+	line, err := firstLine(r)
+	if err != nil {
+		return err
 	}
-	if _, werr := fmt.Fprintln(conn, answer); werr != nil || err != nil && line == "" {
-		return errors.Join(werr, err)
+	if m := requestLine.FindSubmatch(line); m != nil {
+		return respond(conn, r, string(m[1]), string(m[2]), answer)
 	}
-	if _, err := io.WriteString(conn, line); err != nil {
+	line = append([]byte(answer.String()+"\n"), line...)
+	if _, err := conn.Write(line); err != nil {
 		return err
 	}
 	return sendBack(conn, r)
+}
+
+// firstLine returns the first line, if it may be that of an HTTP request, else what has come so far. It is empty if the
+// client has closed its side without a word.
+func firstLine(r *bufio.Reader) ([]byte, error) {
+	first, err := r.Peek(1)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case first[0] < 'A' || first[0] > 'Z':
+		line, err := r.Peek(r.Buffered())
+		if err == nil {
+			_, err = r.Discard(len(line))
+		}
+		return line, err
+	}
+	line, err := r.ReadSlice('\n')
+	if errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrBufferFull) {
+		err = nil
+	}
+	return line, err
 }
 
 // sendBack returns to the client what it sends, as long as it is not idle for too long.
@@ -68,11 +92,11 @@ func sendBack(conn net.Conn, r *bufio.Reader) error {
 // respond answers an HTTP/1 request whose first line is read, and ends the connection.
 func respond(conn net.Conn, r *bufio.Reader, method, target string, answer Answer) error {
 	for left := maxLine; ; {
-		line, err := r.ReadString('\n')
+		line, err := r.ReadSlice('\n')
 		if err != nil {
-			return err
+			return fmt.Errorf("read the request's header: %w", err)
 		}
-		if line == "\r\n" || line == "\n" {
+		if len(line) <= len("\r\n") && len(strings.TrimSpace(string(line))) == 0 {
 			break
 		}
 		if left -= len(line); left < 0 {

@@ -13,7 +13,9 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -33,7 +35,7 @@ type Server struct {
 	opts     Options
 	log      *slog.Logger
 	listener net.Listener
-	packets  net.PacketConn
+	packets  *net.UDPConn
 	serving  sync.WaitGroup
 
 	mu     sync.Mutex
@@ -47,15 +49,15 @@ func Listen(ctx context.Context, address netip.AddrPort, opts Options) (*Server,
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", address.String())
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	listener, packets, err := listen(ctx, address)
+	for range 16 { // a port that is free for TCP need not be free for UDP
+		if address.Port() != 0 || !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+		listener, packets, err = listen(ctx, address)
 	}
-	bound := listener.Addr().(*net.TCPAddr).AddrPort()
-	packets, err := config.ListenPacket(ctx, "udp", bound.String())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("listen on %s/UDP: %w", bound, err), listener.Close())
+		return nil, err
 	}
 	s := &Server{
 		opts: opts, log: opts.Logger.With("pod", opts.Name),
@@ -65,6 +67,21 @@ func Listen(ctx context.Context, address netip.AddrPort, opts Options) (*Server,
 	s.serving.Go(s.accept)
 	s.serving.Go(s.answerDatagrams)
 	return s, nil
+}
+
+// listen opens a TCP and a UDP socket with the same port.
+func listen(ctx context.Context, address netip.AddrPort) (net.Listener, *net.UDPConn, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address.String())
+	if err != nil {
+		return nil, nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	bound := listener.Addr().(*net.TCPAddr).AddrPort()
+	packets, err := config.ListenPacket(ctx, "udp", bound.String())
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("listen on %s/UDP: %w", bound, err), listener.Close())
+	}
+	return listener, packets.(*net.UDPConn), nil
 }
 
 // Address returns where the server listens.
@@ -144,22 +161,33 @@ func (s *Server) forget(c net.Conn) {
 	}
 }
 
+// maxDatagram is how long a UDP datagram over IPv4 can be, in bytes.
+const maxDatagram = 65507
+
 func (s *Server) answerDatagrams() {
 	buf := make([]byte, 64<<10)
 	for {
-		n, from, err := s.packets.(*net.UDPConn).ReadFromUDPAddrPort(buf)
+		n, from, err := s.packets.ReadFromUDPAddrPort(buf)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
 			s.log.Debug("cannot read a datagram", "err", err)
 			continue
+		case isAnswer(buf[:n]):
+			continue // of another server, in whose name somebody wrote: the two would never stop
 		}
 		reply := append([]byte(s.answer(from, "").String()+"\n"), buf[:n]...)
-		if _, err := s.packets.(*net.UDPConn).WriteToUDPAddrPort(reply, from); err != nil {
+		if _, err := s.packets.WriteToUDPAddrPort(reply[:min(len(reply), maxDatagram)], from); err != nil {
 			s.log.Debug("cannot answer a datagram", "client", from, "err", err)
 		}
 	}
+}
+
+func isAnswer(datagram []byte) bool {
+	line, _, _ := strings.Cut(string(datagram), "\n")
+	_, ok := ParseAnswer(line)
+	return ok
 }
 
 func (s *Server) answer(client netip.AddrPort, toldBy string) Answer {
