@@ -74,7 +74,7 @@ func refusal(w *wish, r *ipam.Refusal) finding.Finding {
 	case finding.NamedIPNotFound:
 		f.Fix = "Create this PublicIP: it is used as soon as it exists." + near(" Or use one of: ", r.Near)
 	case finding.NoPool:
-		f.Fix = "Create an AddressPool." + near(" Or use one of: ", r.Near)
+		f.Fix = "Create an AddressPool that this Service may use." + near(" Or use one of: ", r.Near)
 	case finding.AddressUnavailable:
 		f.Fix = near("Pools that there are: ", r.Near)
 	case finding.AddressInUse:

@@ -269,7 +269,11 @@ func printGroup(b *strings.Builder, g plan.TargetGroup) {
 	}
 	b.WriteString("\n")
 	for _, t := range g.Targets {
-		fmt.Fprintf(b, "    %s %s %s %s%s\n", t.Address, t.Name, t.Node, t.Readiness, t.Excluded)
+		fmt.Fprintf(b, "    %s %s %s %s", t.Address, t.Name, t.Node, t.Readiness)
+		if t.Excluded != "" {
+			fmt.Fprintf(b, ", excluded: %s", t.Excluded)
+		}
+		b.WriteString("\n")
 	}
 }
 

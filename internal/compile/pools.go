@@ -18,12 +18,17 @@ import (
 // poolObjects are the objects that addresses come from.
 type poolObjects struct {
 	byKey   map[object.Key]object.Object
+	good    map[object.Key]definition // the last version without an error
 	changed bool
 	metallb map[string]bool // names of the pools that MetalLB's objects define
 }
 
 func newPoolObjects() poolObjects {
-	return poolObjects{byKey: map[object.Key]object.Object{}, metallb: map[string]bool{}}
+	return poolObjects{
+		byKey:   map[object.Key]object.Object{},
+		good:    map[object.Key]definition{},
+		metallb: map[string]bool{},
+	}
 }
 
 func (o *poolObjects) store(obj object.Object) {
@@ -44,6 +49,7 @@ func (o *poolObjects) store(obj object.Object) {
 func (o *poolObjects) remove(k object.Key) {
 	if _, ok := o.byKey[k]; ok {
 		delete(o.byKey, k)
+		delete(o.good, k)
 		o.changed = true
 	}
 }
@@ -56,8 +62,12 @@ func (p *pass) rebuildPools() {
 	d := p.readPools()
 	problems, displaced := c.alloc.SetPools(d.pools, d.reserved)
 	for _, pr := range problems {
-		o := d.at(pr)
-		p.reportPool(o, append(p.findings[ownerOf(o.Key)], finding.New(pr.Code, pr.Message)))
+		o, f := d.at(pr), finding.New(pr.Code, pr.Message)
+		f.Path = addressesPath(o)
+		if pr.Kept {
+			f.Effect = usedAsBefore
+		}
+		p.reportPool(o, append(p.findings[ownerOf(o.Key)], f))
 	}
 	for _, owner := range displaced {
 		p.dirty[owner] = true
@@ -85,29 +95,65 @@ func (d *definitions) at(p ipam.Problem) object.Object {
 	return d.reservedAt[p.Reserved]
 }
 
+// addressesPath returns the path of the addresses that an object defines.
+func addressesPath(o object.Object) string {
+	switch o.Kind {
+	case object.ConfigMap:
+		return "data"
+	case object.PublicIP:
+		return "spec.address"
+	}
+	return "spec.addresses"
+}
+
+const usedAsBefore = "Addresses come from it as before this change."
+
 // readPools reads all objects that define addresses, in order of their kinds and names. Of pools with one name the first
 // counts.
 func (p *pass) readPools() *definitions {
 	d := &definitions{metallb: map[string]bool{}}
 	definedBy := map[string]object.Key{}
 	for _, o := range sortedObjects(p.c.pools.byKey) {
-		pools, reserved, found := readPools(o)
-		for _, pool := range pools {
+		def := p.c.pools.read(o)
+		for _, pool := range def.pools {
 			if other, twice := definedBy[pool.Name]; twice {
-				found = append(found, finding.New(finding.PoolInvalid,
-					fmt.Sprintf("a pool with the name %s is defined by %s already", pool.Name, other)))
+				f := finding.New(finding.PoolInvalid, fmt.Sprintf("a pool with the name %s is defined by %s already", pool.Name, other))
+				f.Path = "metadata.name"
+				def.found = append(def.found, f)
 				continue
 			}
 			definedBy[pool.Name] = o.Key
 			d.metallb[pool.Name] = o.Kind != object.AddressPool
 			d.pools, d.poolAt = append(d.pools, pool), append(d.poolAt, o)
 		}
-		for _, r := range reserved {
+		for _, r := range def.reserved {
 			d.reserved, d.reservedAt = append(d.reserved, r), append(d.reservedAt, o)
 		}
-		p.reportPool(o, found)
+		p.reportPool(o, def.found)
 	}
 	return d
+}
+
+// read reads one object. One with an error defines what it did before, so that a mistake in it does not take addresses
+// away from those who have them.
+func (o *poolObjects) read(obj object.Object) definition {
+	def := readPools(obj)
+	isError := func(f finding.Finding) bool { return f.Severity == finding.Error }
+	if !slices.ContainsFunc(def.found, isError) {
+		o.good[obj.Key] = def
+		return def
+	}
+	before, ok := o.good[obj.Key]
+	if !ok {
+		return def
+	}
+	for i := range def.found {
+		if isError(def.found[i]) {
+			def.found[i].Effect = usedAsBefore
+		}
+	}
+	before.found = def.found
+	return before
 }
 
 // markUsers marks the Services with an address of a pool that MetalLB's objects define now and did not before, or the

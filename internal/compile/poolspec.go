@@ -19,29 +19,33 @@ import (
 	"github.com/naru-lb/naru/internal/plan"
 )
 
-// readPools returns the pools and reserved addresses that an object defines.
-func readPools(o object.Object) ([]ipam.Pool, []ipam.Reserved, []finding.Finding) {
+// definition is what one object says of addresses, and what is wrong with it.
+type definition struct {
+	pools    []ipam.Pool
+	reserved []ipam.Reserved
+	found    []finding.Finding
+}
+
+// readPools returns the pools and reserved addresses that an object defines. A pool with an error has no ranges.
+func readPools(o object.Object) definition {
 	switch v := o.Value.(type) {
 	case *v1alpha1.AddressPool:
 		pool, found := nativePool(v)
-		if len(found) > 0 {
-			return nil, nil, found
-		}
-		return []ipam.Pool{pool}, nil, nil
+		return definition{pools: []ipam.Pool{pool}, found: found}
 	case *v1alpha1.PublicIP:
 		r, found := publicIP(v)
 		if len(found) > 0 {
-			return nil, nil, found
+			return definition{found: found}
 		}
-		return nil, []ipam.Reserved{r}, nil
+		return definition{reserved: []ipam.Reserved{r}}
 	case *metallbv1beta1.IPAddressPool:
 		pool, found := metallb.Pool(v)
-		return []ipam.Pool{pool}, nil, found
+		return definition{pools: []ipam.Pool{pool}, found: found}
 	case *corev1.ConfigMap:
 		pools, found := metallb.ConfigMapPools(v)
-		return pools, nil, found
+		return definition{pools: pools, found: found}
 	}
-	return nil, nil, nil
+	return definition{}
 }
 
 func nativePool(v *v1alpha1.AddressPool) (ipam.Pool, []finding.Finding) {
@@ -78,6 +82,9 @@ func nativePool(v *v1alpha1.AddressPool) (ipam.Pool, []finding.Finding) {
 		bad("spec.serviceAllocation", err.Error(), "")
 	}
 	pool.Admits, pool.Pinned = admits, admits != nil
+	if len(found) > 0 {
+		pool.Ranges = nil
+	}
 	return pool, found
 }
 

@@ -98,7 +98,7 @@ func (w *wish) readWanted() {
 	}
 	addr = addr.Unmap()
 	at := &w.wanted[family(addr.Is6())]
-	if at.Address.IsValid() && at.Address != addr {
+	if at.Address.IsValid() && at.Address != addr && !w.refused {
 		f := finding.New(finding.AnnotationConflict, fmt.Sprintf("loadBalancerIP %s is overruled by %s from an annotation", addr, at.Address))
 		f.Path = path
 		w.findings = append(w.findings, f)

@@ -19,6 +19,7 @@ const (
 	wrongScope reason = iota
 	notAdmitted
 	onlyByName
+	broken
 	noFamily
 	full
 	chosen
@@ -60,6 +61,8 @@ func (s *search) askOne(p *pool, fs []int) (addrs [2]netip.Addr, a answer) {
 		a.reason = notAdmitted
 	case !p.AutoAssign && !s.asksForPool(fs[0]):
 		a.reason = onlyByName
+	case len(p.Ranges) == 0:
+		a.reason = broken
 	}
 	for _, f := range fs {
 		if a.reason != chosen {
@@ -113,6 +116,8 @@ func (a answer) String() string {
 		return "only for other namespaces or Services"
 	case onlyByName:
 		return "only for Services that ask for this pool"
+	case broken:
+		return "cannot be used because of an error"
 	case noFamily:
 		return "has no " + familyName(a.family) + " addresses"
 	case full:
@@ -142,6 +147,8 @@ func (s *search) noPool(f int, answers []answer) *Refusal {
 		if len(s.req.Families.Order) > 1 {
 			r.Message = fmt.Sprintf("no free %s address in %s", familyName(f), pools)
 		}
+	case broken:
+		r.Message = fmt.Sprintf("%s cannot be used because of an error", pools)
 	case noFamily:
 		r.Message = fmt.Sprintf("no %s addresses in %s", familyName(f), pools)
 	case onlyByName:

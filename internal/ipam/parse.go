@@ -118,25 +118,27 @@ func RangeOf(p netip.Prefix) Range {
 // MergeRanges joins ranges that overlap into one, which stands where the first of them stood, and tells whether there
 // were any. Ranges that only touch stay apart.
 func MergeRanges(ranges []Range) (merged []Range, overlapped bool) {
-	for _, r := range ranges {
-		at := -1
-		for i := 0; i < len(merged); {
-			switch {
-			case !r.overlaps(merged[i]):
-				i++
-			case at < 0:
-				r, at = r.span(merged[i]), i
-				i++
-			default:
-				r = r.span(merged[i])
-				merged = slices.Delete(merged, i, i+1)
-			}
+	type group struct {
+		Range
+		at int // where the first of them stood
+	}
+	var groups []group
+	for i, r := range ranges {
+		groups = append(groups, group{r, i})
+	}
+	slices.SortFunc(groups, func(a, b group) int { return a.First.Compare(b.First) })
+	joined := groups[:0]
+	for _, g := range groups {
+		if n := len(joined); n > 0 && joined[n-1].overlaps(g.Range) {
+			overlapped = true
+			g = group{g.span(joined[n-1].Range), min(g.at, joined[n-1].at)}
+			joined = joined[:n-1]
 		}
-		if at < 0 {
-			merged = append(merged, r)
-			continue
-		}
-		merged[at], overlapped = r, true
+		joined = append(joined, g)
+	}
+	slices.SortFunc(joined, func(a, b group) int { return a.at - b.at })
+	for _, g := range joined {
+		merged = append(merged, g.Range)
 	}
 	return merged, overlapped
 }

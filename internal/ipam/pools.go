@@ -18,6 +18,8 @@ type Problem struct {
 	Pool, Reserved int
 	Code           finding.Code
 	Message        string
+	// Kept is true if the pool is used as it was before.
+	Kept bool
 }
 
 // poolRange is a range and the pool that it belongs to.
@@ -29,8 +31,9 @@ type poolRange struct {
 // SetPools replaces all pools and reserved addresses. It takes away nothing: displaced are the owners that would now get
 // something else than they have, and have to ask again, in order.
 //
-// Of pools that overlap the one with more addresses in use stays, or else the first by name, so that a pool that is
-// added by mistake does not take those that are served away from under them. The others are not used.
+// Of pools that overlap the one stays that was there before, then the one with more addresses in use, then the first by
+// name, so that a pool that is added or changed by mistake does not take the addresses of those that are served. The
+// others are used as they were before, if that is possible, or not at all.
 func (a *Allocator) SetPools(pools []Pool, reserved []Reserved) (problems []Problem, displaced []Owner) {
 	old := a.pools
 	problems = a.setRanges(pools)
@@ -52,14 +55,27 @@ func (a *Allocator) SetPools(pools []Pool, reserved []Reserved) (problems []Prob
 	return problems, displaced
 }
 
-// setRanges takes the pools one after the other and leaves out those that overlap with one taken before.
+// setRanges takes the pools one after the other. One that overlaps with those taken before stays as it was, or gets no
+// ranges.
 func (a *Allocator) setRanges(pools []Pool) []Problem {
 	var problems []Problem
+	before := map[string]*pool{}
+	for _, p := range a.pools {
+		before[p.Name] = p
+	}
 	a.pools, a.ranges = make([]*pool, 0, len(pools)), nil
-	for _, i := range a.precedence(pools) {
-		p := newPool(pools[i])
-		if problem := a.insert(p); problem != "" {
+	for _, i := range a.precedence(pools, before) {
+		if problem := a.insert(newPool(pools[i])); problem != "" {
 			problems = append(problems, Problem{Pool: i, Reserved: -1, Code: finding.PoolOverlap, Message: problem})
+		}
+	}
+	for i := range problems {
+		bad := pools[problems[i].Pool]
+		was := before[bad.Name]
+		problems[i].Kept = was != nil && len(was.Ranges) > 0 && a.insert(newPool(was.Pool)) == ""
+		if !problems[i].Kept {
+			bad.Ranges = nil
+			a.insert(newPool(bad))
 		}
 	}
 	slices.SortFunc(a.pools, comparePools)
@@ -88,16 +104,17 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-// precedence returns the order in which pools are taken: those with more addresses in use first, then by name.
-func (a *Allocator) precedence(pools []Pool) []int {
+// precedence returns the order in which pools are taken.
+func (a *Allocator) precedence(pools []Pool, before map[string]*pool) []int {
 	inUse := slices.SortedFunc(maps.Keys(a.users), netip.Addr.Compare)
 	below := func(addr netip.Addr) int {
 		i, _ := slices.BinarySearchFunc(inUse, addr, netip.Addr.Compare)
 		return i
 	}
-	order, weight := make([]int, len(pools)), make([]int, len(pools))
+	order, weight, changed := make([]int, len(pools)), make([]int, len(pools)), make([]bool, len(pools))
 	for i, p := range pools {
 		order[i] = i
+		changed[i] = before[p.Name] == nil || !slices.Equal(before[p.Name].Ranges, p.Ranges)
 		for _, r := range p.Ranges {
 			weight[i] += below(r.Last) - below(r.First)
 			if len(a.users[r.Last]) > 0 {
@@ -106,7 +123,7 @@ func (a *Allocator) precedence(pools []Pool) []int {
 		}
 	}
 	slices.SortStableFunc(order, func(i, j int) int {
-		return cmp.Or(cmp.Compare(weight[j], weight[i]), strings.Compare(pools[i].Name, pools[j].Name))
+		return cmp.Or(compareBool(changed[i], changed[j]), cmp.Compare(weight[j], weight[i]), strings.Compare(pools[i].Name, pools[j].Name))
 	})
 	return order
 }
@@ -159,8 +176,8 @@ func (a *Allocator) poolOf(addr netip.Addr) *pool {
 	return a.ranges[i].pool
 }
 
-// setReserved takes the reserved addresses in order of group, name and address, and leaves out those that contradict one
-// taken before, or the scope of the pool that they are in.
+// setReserved takes the reserved addresses, those in use first, then in order of group, name and address, and leaves out
+// those that contradict one taken before, or the scope of the pool that they are in.
 func (a *Allocator) setReserved(list []Reserved) []Problem {
 	var problems []Problem
 	clear(a.reserved)
@@ -171,7 +188,8 @@ func (a *Allocator) setReserved(list []Reserved) []Problem {
 	}
 	slices.SortStableFunc(order, func(i, j int) int {
 		x, y := list[i], list[j]
-		return cmp.Or(strings.Compare(x.String(), y.String()), x.Address.Compare(y.Address))
+		return cmp.Or(-compareBool(len(a.users[x.Address]) > 0, len(a.users[y.Address]) > 0),
+			strings.Compare(x.ResourceGroup, y.ResourceGroup), strings.Compare(x.Name, y.Name), x.Address.Compare(y.Address))
 	})
 	for _, i := range order {
 		if problem := a.reserve(&list[i]); problem != "" {

@@ -12,12 +12,11 @@ import (
 // search works out which addresses a request gets. It changes nothing that anybody could see.
 //
 // What is asked for by name or address comes first, and is had exactly or not at all. Then the owner keeps what it has
-// as far as it may; addresses that it had until it was released count too. What is missing then comes from the pools.
+// as far as it may, or gets back what it had before. What is missing then comes from the pools.
 type search struct {
 	*Allocator
 	req *Request
-	me  *holder       // nil if the owner has nothing
-	had [2]netip.Addr // what it has, or had until it was released
+	me  *holder // nil if the owner has nothing
 
 	got      [2]Assigned
 	asked    [2]bool // got by name or address
@@ -33,11 +32,7 @@ type loss struct {
 }
 
 func (a *Allocator) search(r *Request) *search {
-	s := &search{Allocator: a, req: r, me: a.holders[r.Owner], had: a.released.of[r.Owner]}
-	if s.me != nil {
-		s.had = [2]netip.Addr{s.me.has[0].Address, s.me.has[1].Address}
-	}
-	return s
+	return &search{Allocator: a, req: r, me: a.holders[r.Owner]}
 }
 
 func (s *search) run() {
@@ -51,14 +46,15 @@ func (s *search) run() {
 		}
 	}
 	lost := s.keep(open)
+	s.recover(open)
 	missing := slices.DeleteFunc(slices.Clone(open), s.gotten)
 	s.err = s.complete(missing, open)
 	if len(lost) > 0 && len(missing) == 1 && s.err == nil && !s.gotten(missing[0]) {
-		s.together(open) // moves as a whole if another pool has both families
+		lost = append(lost, s.move(open)...)
 	}
 	for _, l := range lost {
-		if f := familyOf(l.addr); s.err == nil && s.got[f].Address != l.addr {
-			s.warn(f, finding.AddressChanged, fmt.Sprintf("%s could not be kept: %s", l.addr, l.reason))
+		if s.err == nil {
+			s.warn(familyOf(l.addr), finding.AddressChanged, "the address could not be kept: "+l.reason)
 		}
 	}
 }
@@ -99,33 +95,61 @@ func (s *search) demand(f int) *Refusal {
 	return refused
 }
 
-// keep keeps what the owner has of the open families, and returns what it cannot.
+// keep keeps what the owner has of the open families, and returns what it cannot. A reserved address that the owner asked
+// for before, and asks for no more, it gives back; but who had an address before it was reserved keeps it.
 func (s *search) keep(open []int) []loss {
 	var lost []loss
 	for _, f := range open {
-		addr := s.had[f]
-		if !addr.IsValid() {
+		if s.me == nil || !s.me.has[f].Address.IsValid() {
 			continue
 		}
+		addr := s.me.has[f].Address
 		got, refused := s.admit(f, addr, nil)
 		switch {
-		case refused != nil && s.me != nil && !refused.own:
+		case refused != nil && !refused.own:
 			lost = append(lost, loss{addr, refused.Message})
-		case refused == nil && !s.givesBack(f, addr):
+		case refused == nil && (s.reserved[addr] == nil || !s.me.asked[f]):
 			s.choose(f, got, "chosen, as before")
 		}
 	}
 	return lost
 }
 
-// givesBack tells whether the owner is not to keep an address although it may have it: one that it had before it was
-// released, and that is only for those who ask; or a reserved one that it does not ask for any more. Who had an address
-// before it was reserved keeps it.
-func (s *search) givesBack(f int, addr netip.Addr) bool {
-	if s.me == nil {
-		return s.reserved[addr] != nil || !s.poolOf(addr).AutoAssign && !s.asksForPool(f)
+// recover gets what the owner had before and nobody has had since, if it could get it from a pool now.
+func (s *search) recover(open []int) {
+	for _, f := range open {
+		addr := s.released.of[s.req.Owner][f]
+		if s.gotten(f) {
+			continue
+		}
+		p := s.poolOf(addr)
+		if p == nil || !p.AutoAssign && !s.asksForPool(f) {
+			return
+		}
+		if other := s.got[1-f]; len(open) == 2 && !s.req.Families.Required && other.Address.IsValid() && other.Pool != p.Name {
+			return
+		}
+		got, refused := s.admit(f, addr, nil)
+		if refused != nil {
+			return
+		}
+		s.choose(f, got, "chosen, as before")
 	}
-	return s.reserved[addr] != nil && s.me.asked[f]
+}
+
+// move gets both families from another pool, if there is one, and returns what the owner loses by that.
+func (s *search) move(open []int) []loss {
+	was := s.got
+	if !s.together(open) {
+		return nil
+	}
+	var lost []loss
+	for _, f := range open {
+		if addr := was[f].Address; addr.IsValid() && s.got[f].Address != addr {
+			lost = append(lost, loss{addr, fmt.Sprintf("%s is in a pool without %s addresses now", addr, familyName(1-f))})
+		}
+	}
+	return lost
 }
 
 // complete gets the missing ones of the open families from the pools: both from one pool if there is such a pool. Where
