@@ -13,11 +13,11 @@ import (
 const golden = 0x9E3779B97F4A7C15
 
 // FlowHash returns the hash of a connection. Address and listener are mixed well; the client's port only walks on from
-// there, by golden steps. So different clients are spread like random numbers, and the connections of one client, whose
-// ports follow one another (by ones, or by twos where Linux keeps odd ports for bind), more evenly than by chance: of
-// 3,000 connections each target gets its share to about 0.1 points, where chance would be off by 1 to 2. Pick takes the
-// high bits, which are those that the walk spreads. The same input gives the same hash on every machine and in every
-// version, as nodes of different versions must agree.
+// there, by golden steps. So different clients are spread like random numbers, and the connections of one client, if its
+// ports follow one another at a fixed distance, more evenly than by chance: of 3,000 connections each target gets its
+// share to about 0.1 points, where chance would be off by 1 to 2. Linux chooses ports at random distances (2 to 16) when
+// it is not told which to take; then it is chance. Pick takes the high bits, which are those that the walk spreads. The
+// same input gives the same hash on every machine and in every version, as nodes of different versions must agree.
 func FlowHash(client netip.AddrPort, l plan.ListenerKey) uint64 {
 	h := mixAddr(0, client.Addr())
 	h = mixAddr(h, l.Address)
