@@ -38,7 +38,7 @@ func (r *run) ask(ctx context.Context, stranger bool) (string, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if r.options.Protocol == plan.UDP {
-		return askUDP(ctx, conn)
+		return askUDP(ctx, conn, stranger)
 	}
 	return askTCP(conn.(*net.TCPConn), stranger)
 }
@@ -71,13 +71,17 @@ func askTCP(conn *net.TCPConn, stranger bool) (string, error) {
 }
 
 // askUDP sends a datagram until one is answered.
-func askUDP(ctx context.Context, conn net.Conn) (string, error) {
+func askUDP(ctx context.Context, conn net.Conn, stranger bool) (string, error) {
+	limit := patience
+	if stranger {
+		limit = introduction
+	}
 	buf := make([]byte, 2048)
 	for range attempts {
 		if _, err := io.WriteString(conn, "\n"); err != nil {
 			return "", fmt.Errorf("send a datagram: %w", err)
 		}
-		if err := conn.SetReadDeadline(time.Now().Add(patience / attempts)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(limit / attempts)); err != nil {
 			return "", err
 		}
 		if ctx.Err() != nil {

@@ -25,14 +25,13 @@ func (r *run) byCounters(ctx context.Context) error {
 	}
 	counted := total(before)
 	for left := r.options.N; left > 0 && ctx.Err() == nil; left -= batch {
-		now, err := r.hold(ctx, min(left, batch), counted)
-		if err != nil {
+		last := counted
+		if counted, err = r.hold(ctx, min(left, batch), last); err != nil {
 			return err
 		}
-		if now == counted { // not one of a batch: nobody is there
+		if counted == last { // not one of a batch: nobody is there
 			break
 		}
-		counted = now
 	}
 	return r.settle(ctx, before)
 }
@@ -60,22 +59,22 @@ func (r *run) hold(ctx context.Context, n int, counted uint64) (uint64, error) {
 				if ctx.Err() != nil {
 					return
 				}
-				if err := h.open(ctx, r); err != nil && ctx.Err() == nil {
-					r.failed(err)
+				if err := h.open(ctx, r); err != nil {
+					h.lose(err)
 				}
 			}
 		})
 	}
 	workers.Wait()
-	return r.await(ctx, h, counted)
+	return r.await(ctx, h, n, counted)
 }
 
-// lag is how far the counters may be behind a connection that was reset.
+// lag is how far the counters may be behind a connection that is lost.
 const lag = 300 * time.Millisecond
 
-// await waits until all connections that are held are counted. Those that are not when nothing changes any more have
-// failed: soon if they were reset, else when patience ends.
-func (r *run) await(ctx context.Context, h *holding, counted uint64) (uint64, error) {
+// await waits until all n connections of a batch are counted. Those that are not when nothing changes any more have failed:
+// soon if they were lost, else when patience ends. One that was counted has not failed, whatever became of it.
+func (r *run) await(ctx context.Context, h *holding, n int, counted uint64) (uint64, error) {
 	now, changed := counted, time.Now()
 	for {
 		last := now
@@ -89,13 +88,13 @@ func (r *run) await(ctx context.Context, h *holding, counted uint64) (uint64, er
 		if now != last {
 			changed = time.Now()
 		}
-		missing := h.held() - int(now-counted)
+		missing := n - int(now-counted)
 		if missing <= 0 || ctx.Err() != nil {
 			return now, nil
 		}
-		resets, why := h.ended()
+		lost, why := h.losses()
 		limit := patience
-		if missing <= resets {
+		if missing <= lost {
 			limit = lag
 		}
 		if time.Since(changed) > limit {
@@ -134,11 +133,11 @@ func (r *run) settle(ctx context.Context, before map[netip.AddrPort]uint64) erro
 
 // holding is the connections of one batch.
 type holding struct {
-	mu       sync.Mutex
-	conns    []net.Conn
-	reset    int
-	resetErr error
-	readers  sync.WaitGroup
+	mu      sync.Mutex
+	conns   []net.Conn
+	lost    int
+	why     error // of the first that was lost
+	readers sync.WaitGroup
 }
 
 // open opens one more connection. A UDP client sends one datagram, since there is no session before.
@@ -147,55 +146,48 @@ func (h *holding) open(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	if r.options.Protocol == plan.UDP {
-		if _, err := io.WriteString(conn, "\n"); err != nil {
-			return errors.Join(fmt.Errorf("send a datagram: %w", err), conn.Close())
-		}
-	}
 	h.mu.Lock()
 	h.conns = append(h.conns, conn)
 	h.mu.Unlock()
-	if r.options.Protocol == plan.TCP {
-		h.readers.Go(func() { h.watch(conn) })
+	if r.options.Protocol == plan.UDP {
+		_, err := io.WriteString(conn, "\n")
+		return err
 	}
-	return nil
+	h.readers.Go(func() { h.watch(conn) })
+	// Servers that never stop to talk shall soon have to wait.
+	return conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 }
 
-// watch notices when a connection is reset before this side closes it: then it has found no target.
+// watch notices when a connection is reset before anything was said and before this side closes it: then it has most
+// likely found no target. Nothing more is read.
 func (h *holding) watch(conn net.Conn) {
-	_, err := io.Copy(io.Discard, conn)
-	if err == nil || errors.Is(err, net.ErrClosed) {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.reset++
-	if h.resetErr == nil {
-		h.resetErr = fmt.Errorf("the connection was ended: %w", err)
+	_, err := conn.Read(make([]byte, 1))
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+		h.lose(fmt.Errorf("the connection was ended: %w", err))
 	}
 }
 
-func (h *holding) held() int {
+func (h *holding) lose(why error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.conns)
+	h.lost++
+	if h.why == nil {
+		h.why = why
+	}
 }
 
-// ended returns how many connections were reset, and why those that were not counted have failed.
-func (h *holding) ended() (int, error) {
+// losses returns how many connections were lost, and why those that nobody counted have failed.
+func (h *holding) losses() (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.resetErr == nil {
-		return h.reset, errors.New("it was not sent to a target")
+	if h.why == nil {
+		return 0, errors.New("it was not sent to a target")
 	}
-	return h.reset, h.resetErr
+	return h.lost, h.why
 }
 
 func (h *holding) close() {
-	h.mu.Lock()
-	conns := h.conns
-	h.mu.Unlock()
-	for _, c := range conns {
+	for _, c := range h.conns {
 		_ = c.Close()
 	}
 	h.readers.Wait()
