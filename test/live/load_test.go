@@ -1,6 +1,5 @@
 //go:build linux
 
-// Package live runs the real program under load while everything around it changes.
 package live
 
 import (
@@ -13,12 +12,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -39,7 +36,7 @@ func TestNoConnectionNoticesAnyChange(t *testing.T) {
 	m.write("pool.yaml", "apiVersion: naru.dev/v1alpha1\nkind: AddressPool\nmetadata: {name: p}\nspec: {addresses: [127.61.0.1-127.61.0.200]}\n")
 	m.write("web.yaml", service("web", 8080))
 	m.scale(3)
-	startNaru(t, dir)
+	start(t, "run", "-f", dir)
 	waitFor(t, address)
 
 	ctx, stop := context.WithCancel(t.Context())
@@ -168,49 +165,16 @@ func startPods(t *testing.T, n int) []string {
 	return pods
 }
 
-func startNaru(t *testing.T, dir string) {
-	work := t.TempDir()
-	binary := filepath.Join(work, "naru")
-	build := exec.Command("go", "build", "-race", "-o", binary, "github.com/naru-lb/naru/cmd/naru")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building naru: %v\n%s", err, out)
-	}
-	var output bytes.Buffer
-	cmd := exec.Command(binary, "run", "-f", dir, "--state", filepath.Join(work, "state"), "--admin", filepath.Join(work, "admin.sock"))
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Errorf("naru ended before the test did: %v", err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("naru ended with %v", err)
-		}
-		if t.Failed() || strings.Contains(output.String(), "DATA RACE") {
-			text := output.String()
-			t.Errorf("naru said:\n%s", text[max(0, len(text)-8000):])
-		}
-	})
-}
-
 func waitFor(t *testing.T, addr string) {
-	deadline := time.Now().Add(30 * time.Second)
-	for {
+	t.Helper()
+	eventually(t, addr+" answers", func() error {
 		conn, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
 			err = exchange(conn, 0)
 			conn.Close()
 		}
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not answer: %v", addr, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+		return err
+	})
 }
 
 // manifests is the folder that naru watches, and what can happen to it.
