@@ -66,11 +66,9 @@ for Azure and MetalLB unchanged. It needs no cluster to run; a folder of manifes
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 	}
 	root.AddGroup(&cobra.Group{ID: "serve", Title: "Serve:"}, &cobra.Group{ID: "look", Title: "Look:"})
 	root.AddCommand(newRun(), newDemo(), newEcho(), newCheck(), newExplain(), newStatus(), newVersion())
-	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
 }
 
