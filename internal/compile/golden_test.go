@@ -96,7 +96,6 @@ func setFile(a *txtar.Archive, name, data string) {
 // story is the whole way of manifests up to the plan, as naru run goes it.
 type story struct {
 	t        *testing.T
-	base     []byte
 	opts     compile.Options
 	compiler *compile.Compiler
 	deriver  *endpoints.Deriver

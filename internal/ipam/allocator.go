@@ -16,7 +16,7 @@ type Allocator struct {
 	named    map[string][]*Reserved   // by name in lower case
 	holders  map[Owner]*holder
 	users    map[netip.Addr][]*holder
-	sharers  map[string][]netip.Addr // addresses by the sharing keys of their users, in order
+	sharers  map[string]*sharers // by sharing key
 	released released
 }
 
@@ -38,7 +38,7 @@ func New() *Allocator {
 		named:    map[string][]*Reserved{},
 		holders:  map[Owner]*holder{},
 		users:    map[netip.Addr][]*holder{},
-		sharers:  map[string][]netip.Addr{},
+		sharers:  map[string]*sharers{},
 		released: newReleased(),
 	}
 }
@@ -106,7 +106,7 @@ func (a *Allocator) Release(o Owner) {
 // add makes h the holder of what it has.
 func (a *Allocator) add(h *holder) {
 	a.holders[h.owner] = h
-	for f, has := range h.has {
+	for _, has := range h.has {
 		if !has.Address.IsValid() {
 			continue
 		}
@@ -115,9 +115,7 @@ func (a *Allocator) add(h *holder) {
 			a.count(has.Address, +1)
 		}
 		a.users[has.Address] = append(a.users[has.Address], h)
-		if key := h.request.SharingKey; key != "" {
-			a.addSharer(key, h.has[f].Address)
-		}
+		a.addSharer(h, has.Address)
 	}
 }
 
@@ -134,7 +132,7 @@ func (a *Allocator) drop(h *holder) {
 			delete(a.users, has.Address)
 			a.count(has.Address, -1)
 		}
-		a.dropSharer(h.request.SharingKey, has.Address)
+		a.dropSharer(h, has.Address)
 	}
 }
 

@@ -192,14 +192,14 @@ func (a *Allocator) setReserved(list []Reserved) []Problem {
 			strings.Compare(x.ResourceGroup, y.ResourceGroup), strings.Compare(x.Name, y.Name), x.Address.Compare(y.Address))
 	})
 	for _, i := range order {
-		if problem := a.reserve(&list[i]); problem != "" {
+		if problem := a.reserve(list[i]); problem != "" {
 			problems = append(problems, Problem{Pool: -1, Reserved: i, Code: finding.PoolInvalid, Message: problem})
 		}
 	}
 	return problems
 }
 
-func (a *Allocator) reserve(r *Reserved) (problem string) {
+func (a *Allocator) reserve(r Reserved) (problem string) {
 	name := strings.ToLower(r.Name)
 	for _, other := range a.named[name] {
 		if strings.EqualFold(other.ResourceGroup, r.ResourceGroup) {
@@ -212,7 +212,7 @@ func (a *Allocator) reserve(r *Reserved) (problem string) {
 	if p := a.poolOf(r.Address); p != nil && p.Scope != r.Scope {
 		return fmt.Sprintf("%s is in the %s pool %s, and this PublicIP is %s", r.Address, p.Scope, show(p.Name), r.Scope)
 	}
-	a.reserved[r.Address] = r
-	a.named[name] = append(a.named[name], r)
+	a.reserved[r.Address] = &r
+	a.named[name] = append(a.named[name], &r)
 	return ""
 }

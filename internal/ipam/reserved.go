@@ -31,10 +31,11 @@ func (s *search) byName(f int) (*Reserved, *Refusal) {
 	if i := slices.IndexFunc(all, in(cmp.Or(group, defaultGroup))); i >= 0 {
 		return all[i], nil
 	}
+	if len(all) == 1 && group == "" {
+		return all[0], nil
+	}
 	if len(all) == 1 && all[0].allows(s.req.Subject.Namespace) {
-		if group != "" {
-			s.warn(f, finding.NamedIPElsewhere, fmt.Sprintf("PublicIP %s is in resource group %s, not in %s", show(name), show(all[0].ResourceGroup), show(group)))
-		}
+		s.warn(f, finding.NamedIPElsewhere, fmt.Sprintf("PublicIP %s is in resource group %s, not in %s", show(name), show(all[0].ResourceGroup), show(group)))
 		return all[0], nil
 	}
 	r := &Refusal{Code: finding.NamedIPNotFound, IPv6: f == 1, Near: s.nearNames(name, all)}

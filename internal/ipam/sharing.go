@@ -77,46 +77,75 @@ func (s *search) nearPools(f int) []string {
 // conflict says why the request may not have an address together with those who use it; nil if it may.
 func (s *search) conflict(f int, addr netip.Addr) *Refusal {
 	for _, u := range s.users[addr] {
-		if u == s.me || !u.known && s.me != nil && s.me.has[f].Address == addr {
-			continue // recorded together, so they could share it
-		}
-		if code, message := s.clash(f, addr, u); code != "" {
+		if !s.agrees(f, addr, u) {
+			code, message := s.clash(f, addr, u)
 			return &Refusal{Code: code, Message: message, IPv6: f == 1}
 		}
 	}
 	return nil
 }
 
-// clash says why the request cannot share an address with a user of it; the code is empty if it can.
-func (s *search) clash(f int, addr netip.Addr, u *holder) (finding.Code, string) {
-	if !u.known {
-		return finding.AddressInUse, fmt.Sprintf("%s is kept for %s, which had it before", addr, u.owner)
+// agrees tells whether the request can share an address with a user of it.
+func (s *search) agrees(f int, addr netip.Addr, u *holder) bool {
+	switch {
+	case u == s.me:
+		return true
+	case !u.known:
+		return s.me != nil && s.me.has[f].Address == addr // recorded together, so they could share it
 	}
-	r, o := s.req, &u.request
-	across := r.Subject.Namespace != o.Subject.Namespace
-	if res := s.reserved[addr]; across && res != nil {
-		across = !res.allows(r.Subject.Namespace) || !res.allows(o.Subject.Namespace)
+	_, twice := common(s.req.Ports, u.request.Ports)
+	return !twice && s.mayShare(f, addr, u)
+}
+
+// mayShare tells whether the request and a user of an address may share it, but for their ports.
+func (s *search) mayShare(f int, addr netip.Addr, u *holder) bool {
+	r, o, across := s.req, &u.request, s.across(addr, u)
+	if !across && (r.ShareWanted && s.asked[f] || o.ShareWanted && u.asked[f]) {
+		return true
+	}
+	if r.SharingKey == "" || r.SharingKey != o.SharingKey || r.BackendKey != o.BackendKey {
+		return false
+	}
+	if !across {
+		return true
 	}
 	p := s.poolOf(addr)
-	byWish := !across && (r.ShareWanted && s.asked[f] || o.ShareWanted && u.asked[f])
-	byKey := (!across || p != nil && p.StrictSharing) && r.SharingKey != "" && r.SharingKey == o.SharingKey && r.BackendKey == o.BackendKey
-	port, twice := common(r.Ports, o.Ports)
+	return p != nil && p.StrictSharing
+}
+
+// across tells whether a user of an address is in another namespace, and the address is not reserved for both.
+func (s *search) across(addr netip.Addr, u *holder) bool {
+	mine, theirs := s.req.Subject.Namespace, u.request.Subject.Namespace
+	if mine == theirs {
+		return false
+	}
+	r := s.reserved[addr]
+	return r == nil || !r.allows(mine) || !r.allows(theirs)
+}
+
+// clash says why the request cannot share an address with a user of it.
+func (s *search) clash(f int, addr netip.Addr, u *holder) (finding.Code, string) {
+	r, o := s.req, &u.request
+	refuse := func(why string) (finding.Code, string) {
+		return finding.SharingRefused, fmt.Sprintf("%s cannot be shared with %s%s", addr, u.owner, why)
+	}
 	switch {
-	case (byWish || byKey) && !twice:
-		return "", ""
-	case byWish || byKey:
+	case !u.known:
+		return finding.AddressInUse, fmt.Sprintf("%s is kept for %s, which had it before", addr, u.owner)
+	case s.mayShare(f, addr, u):
+		port, _ := common(r.Ports, o.Ports)
 		key := plan.ListenerKey{Address: addr, Port: port.Number, Protocol: port.Protocol}
 		return finding.PortConflict, fmt.Sprintf("%s is served by %s already", key, u.owner)
 	case r.SharingKey == "" && !r.ShareWanted:
 		return finding.AddressInUse, fmt.Sprintf("%s is in use by %s", addr, u.owner)
 	case r.SharingKey != "" && r.SharingKey == o.SharingKey && r.BackendKey != o.BackendKey:
-		return finding.SharingRefused, fmt.Sprintf("%s cannot be shared with %s: under Local both need the same selector", addr, u.owner)
-	case across:
-		return finding.SharingRefused, fmt.Sprintf("%s cannot be shared with %s, which is in another namespace", addr, u.owner)
+		return refuse(": under Local both need the same selector")
+	case s.across(addr, u):
+		return refuse(", which is in another namespace")
 	case r.SharingKey != "" && o.SharingKey != "":
-		return finding.SharingRefused, fmt.Sprintf("%s cannot be shared with %s, which has another sharing key", addr, u.owner)
+		return refuse(", which has another sharing key")
 	case r.SharingKey != "":
-		return finding.SharingRefused, fmt.Sprintf("%s cannot be shared with %s, which has no sharing key", addr, u.owner)
+		return refuse(", which has no sharing key")
 	}
 	return finding.AddressInUse, fmt.Sprintf("%s is in use by %s", addr, u.owner)
 }
@@ -131,34 +160,76 @@ func common(a, b []Port) (Port, bool) {
 	return Port{}, false
 }
 
+// sharers are the addresses of those who have one sharing key, and which ports they serve on them.
+type sharers struct {
+	addrs []netip.Addr // in order
+	ports map[plan.ListenerKey]bool
+	taken map[Port]int // on how many addresses a port is served
+}
+
 // shareable returns the first address of a pool that the request may share by its key.
 func (s *search) shareable(p *pool, f int) (netip.Addr, bool) {
-	if s.req.SharingKey == "" {
+	k := s.sharers[s.req.SharingKey]
+	if k == nil || slices.ContainsFunc(s.req.Ports, func(p Port) bool { return k.taken[p] == len(k.addrs) }) {
 		return netip.Addr{}, false
 	}
-	for _, addr := range s.sharers[s.req.SharingKey] {
-		if familyOf(addr) == f && s.poolOf(addr) == p && s.reserved[addr] == nil && s.conflict(f, addr) == nil {
+	for _, addr := range k.addrs {
+		if familyOf(addr) == f && s.poolOf(addr) == p && s.reserved[addr] == nil && !k.serves(addr, s.req.Ports) &&
+			!slices.ContainsFunc(s.users[addr], func(u *holder) bool { return !s.agrees(f, addr, u) }) {
 			return addr, true
 		}
 	}
 	return netip.Addr{}, false
 }
 
-func (a *Allocator) addSharer(key string, addr netip.Addr) {
-	if i, there := slices.BinarySearchFunc(a.sharers[key], addr, netip.Addr.Compare); !there {
-		a.sharers[key] = slices.Insert(a.sharers[key], i, addr)
+func (k *sharers) serves(addr netip.Addr, ports []Port) bool {
+	return slices.ContainsFunc(ports, func(p Port) bool {
+		return k.ports[plan.ListenerKey{Address: addr, Port: p.Number, Protocol: p.Protocol}]
+	})
+}
+
+// addSharer notes that h has an address, if it has a sharing key.
+func (a *Allocator) addSharer(h *holder, addr netip.Addr) {
+	key := h.request.SharingKey
+	if key == "" {
+		return
+	}
+	k := a.sharers[key]
+	if k == nil {
+		k = &sharers{ports: map[plan.ListenerKey]bool{}, taken: map[Port]int{}}
+		a.sharers[key] = k
+	}
+	if i, there := slices.BinarySearchFunc(k.addrs, addr, netip.Addr.Compare); !there {
+		k.addrs = slices.Insert(k.addrs, i, addr)
+	}
+	for _, p := range h.request.Ports {
+		if at := (plan.ListenerKey{Address: addr, Port: p.Number, Protocol: p.Protocol}); !k.ports[at] {
+			k.ports[at] = true
+			k.taken[p]++
+		}
 	}
 }
 
-// dropSharer takes an address away from a key that none of its users has any more.
-func (a *Allocator) dropSharer(key string, addr netip.Addr) {
-	if key == "" || slices.ContainsFunc(a.users[addr], func(u *holder) bool { return u.request.SharingKey == key }) {
+// dropSharer undoes addSharer.
+func (a *Allocator) dropSharer(h *holder, addr netip.Addr) {
+	key := h.request.SharingKey
+	if key == "" {
 		return
 	}
-	if i, there := slices.BinarySearchFunc(a.sharers[key], addr, netip.Addr.Compare); there {
-		a.sharers[key] = slices.Delete(a.sharers[key], i, i+1)
+	k := a.sharers[key]
+	for _, p := range h.request.Ports {
+		if at := (plan.ListenerKey{Address: addr, Port: p.Number, Protocol: p.Protocol}); k.ports[at] {
+			delete(k.ports, at)
+			k.taken[p]--
+		}
 	}
-	if len(a.sharers[key]) == 0 {
+	if slices.ContainsFunc(a.users[addr], func(u *holder) bool { return u.request.SharingKey == key }) {
+		return
+	}
+	if i, there := slices.BinarySearchFunc(k.addrs, addr, netip.Addr.Compare); there {
+		k.addrs = slices.Delete(k.addrs, i, i+1)
+	}
+	if len(k.addrs) == 0 {
 		delete(a.sharers, key)
 	}
 }
