@@ -24,8 +24,8 @@ type Options struct {
 	MapPort func(port uint16) uint16
 	// AffinityEntries is how many clients are remembered for groups with affinity; 0 means 262,144 (some 30 MB if full).
 	AffinityEntries int
-	// MaxConnections is how many TCP connections run at the same time; more wait in the kernel's accept queues.
-	// 0 means as many as the limit on open files allows.
+	// MaxConnections is how many TCP connections run at the same time, give or take a few that come at once; more wait
+	// in the kernel's accept queues. 0 means as many as the limit on open files allows.
 	MaxConnections int
 	// MaxSessions is how many UDP sessions there are at the same time; the one that was idle for longest makes room.
 	// 0 means a quarter of the limit on open files, at most 65,536.

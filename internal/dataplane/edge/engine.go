@@ -27,6 +27,9 @@ type engine interface {
 	close()
 }
 
+// udpBuffer is how many bytes the kernel is asked to hold for each UDP socket of a listener, in each direction.
+const udpBuffer = 4 << 20
+
 // socket is where a listener listens.
 type socket interface {
 	address() netip.AddrPort

@@ -65,6 +65,8 @@ func (p *portable) open(l *listener, at netip.AddrPort) (socket, error) {
 		if err != nil {
 			return nil, fmt.Errorf("bind UDP %s: %w", at, err)
 		}
+		_ = c.SetReadBuffer(udpBuffer) // bursts; a smaller one does too
+		_ = c.SetWriteBuffer(udpBuffer)
 		s := &portableUDP{p: p, l: l, conn: c, sessions: map[netip.AddrPort]*portableSession{}}
 		s.done.Go(s.run)
 		return s, nil

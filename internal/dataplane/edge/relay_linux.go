@@ -19,15 +19,13 @@ const (
 
 // relay moves what can be moved in both directions, and ends the connection if it is over.
 func (l *loop) relay(c *conn) {
-	var failed syscall.Errno
-	for from := range 2 { // both, even if one fails: what a side said before it went must reach the other
-		n, e := l.pump(c, from)
-		if n > 0 {
-			l.count(c, from, n)
+	for from := range 2 {
+		if l.move(c, from) == 0 {
+			continue
 		}
-		failed = max(failed, e)
-	}
-	if failed != 0 {
+		// What the other side said before it went may not have been noticed yet, and must still arrive.
+		c.side[1-from].can |= readable
+		l.move(c, 1-from)
 		l.reset(c)
 		return
 	}
@@ -41,6 +39,15 @@ func (l *loop) relay(c *conn) {
 			l.reset(c)
 		}
 	}
+}
+
+// move pumps in one direction and counts. It returns the error that ends the connection.
+func (l *loop) move(c *conn, from int) syscall.Errno {
+	n, e := l.pump(c, from)
+	if n > 0 {
+		l.count(c, from, n)
+	}
+	return e
 }
 
 func (l *loop) count(c *conn, from, n int) {

@@ -95,6 +95,7 @@ func TestClientIsResetWhenNoTargetAccepts(t *testing.T) {
 		g := newGroup(l, newDeadPod(t), newDeadPod(t), newDeadPod(t))
 		r.set(l, g)
 		wantReset(t, addressOf(l))
+		eventually(t, "nothing runs", func() bool { return r.Stats().Connections == 0 })
 		if got := r.ListenerCounters(l.ListenerKey); got.NoTarget != 1 || got.Connections != 1 || got.Active != 0 {
 			t.Errorf("counters are %+v", got)
 		}

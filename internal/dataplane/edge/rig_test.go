@@ -149,7 +149,7 @@ type pod struct {
 	l  *net.TCPListener
 
 	mu    sync.Mutex
-	conns []*net.TCPConn
+	conns map[*net.TCPConn]bool
 	serve sync.WaitGroup
 }
 
@@ -160,35 +160,49 @@ func newPod(t testing.TB, at netip.Addr, handle func(*net.TCPConn)) *pod {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &pod{at: addrPort(l.Addr()), l: l}
-	s.serve.Go(func() {
+	p := &pod{at: addrPort(l.Addr()), l: l, conns: map[*net.TCPConn]bool{}}
+	p.serve.Go(func() {
 		for {
 			c, err := l.AcceptTCP()
 			if err != nil {
 				return
 			}
-			s.mu.Lock()
-			s.conns = append(s.conns, c)
-			s.mu.Unlock()
-			s.serve.Go(func() {
-				defer c.Close()
+			p.mu.Lock()
+			p.conns[c] = true
+			p.mu.Unlock()
+			p.serve.Go(func() {
+				defer p.close(c)
 				handle(c)
 			})
 		}
 	})
-	t.Cleanup(s.stop)
-	return s
+	t.Cleanup(p.stop)
+	return p
 }
 
 // stop closes the target with all its connections.
-func (s *pod) stop() {
-	s.l.Close()
-	s.mu.Lock()
-	for _, c := range s.conns {
+func (p *pod) stop() {
+	p.l.Close()
+	p.mu.Lock()
+	for c := range p.conns {
 		abort(c)
 	}
-	s.mu.Unlock()
-	s.serve.Wait()
+	p.mu.Unlock()
+	p.serve.Wait()
+}
+
+func (p *pod) close(c *net.TCPConn) {
+	c.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+}
+
+// open returns how many connections the target has.
+func (p *pod) open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns)
 }
 
 // echo sends back what it gets, and ends when its client does.

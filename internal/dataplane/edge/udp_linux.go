@@ -104,8 +104,8 @@ func listenUDP(at netip.AddrPort) (fd int32, bound netip.AddrPort, err error) {
 		sysSetInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
 	}
 	// More room for bursts; the kernel gives at most net.core.rmem_max.
-	sysSetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<20)
-	sysSetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 4<<20)
+	sysSetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, udpBuffer)
+	sysSetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, udpBuffer)
 	if err := unix.Bind(int(fd), unixSockaddr(at)); err != nil {
 		sysClose(fd)
 		return 0, bound, fmt.Errorf("bind UDP %s: %w", at, err)
