@@ -18,7 +18,7 @@ import (
 )
 
 // writeRetry is how long to wait before records that could not be written are written again.
-const writeRetry = 10 * time.Second
+const writeRetry = 2 * time.Second
 
 // recorder keeps the addresses of Services in the state file. The server's lock guards it.
 type recorder struct {
@@ -113,7 +113,7 @@ func (r *recorder) save(records []ipam.Record) {
 		return
 	}
 	f := finding.New(finding.StateNotWritten, err.Error()).
-		With("Traffic goes on. After a restart Services may get other addresses.", "Make room, or make the folder writable; Naru tries again every 10 seconds.")
+		With("Traffic goes on. After a restart Services may get other addresses.", "Make room, or make the folder writable; Naru tries again every 2 seconds.")
 	f.File = r.file.Path()
 	r.journal.replace("state/write", []finding.Finding{f})
 	r.retry = time.AfterFunc(writeRetry, r.again)

@@ -104,6 +104,6 @@ func sortRecords(rs []ipam.Record) {
 // equal tells whether two lists say the same.
 func equal(a, b []ipam.Record) bool {
 	return slices.EqualFunc(a, b, func(x, y ipam.Record) bool {
-		return x.Owner == y.Owner && slices.Equal(x.Addresses, y.Addresses) && x.Since.Equal(y.Since)
+		return x.Owner == y.Owner && x.Released == y.Released && slices.Equal(x.Addresses, y.Addresses) && x.Since.Equal(y.Since)
 	})
 }

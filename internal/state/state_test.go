@@ -52,7 +52,7 @@ func TestWhatWasSavedIsReadAgain(t *testing.T) {
 	for _, records := range [][]ipam.Record{
 		nil,
 		{record("a", "192.0.2.1")},
-		{record("a", "192.0.2.1"), record("b", "2001:db8::1"), {Owner: ipam.Owner{Namespace: "n", Name: "none yet"}}},
+		{record("a", "192.0.2.1"), record("b", "2001:db8::1"), {Owner: ipam.Owner{Namespace: "n", Name: "none yet"}, Released: true}},
 	} {
 		got := open(t, saved(t, records)).Contents()
 		if got.Damage != nil || len(got.Records) != len(records) || len(records) > 0 && !equal(got.Records, records) {
@@ -64,6 +64,22 @@ func TestWhatWasSavedIsReadAgain(t *testing.T) {
 func TestAFileThatIsNotThereHasNoRecords(t *testing.T) {
 	if got := open(t, filepath.Join(t.TempDir(), "state")).Contents(); len(got.Records) > 0 || got.Damage != nil {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAReleaseIsAChange(t *testing.T) {
+	r := record("a", "192.0.2.1")
+	path := saved(t, []ipam.Record{r})
+	r.Released = true
+	f := open(t, path)
+	if err := f.Save([]ipam.Record{r}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := open(t, path).Contents().Records; len(got) != 1 || !got[0].Released {
+		t.Errorf("got %v", got)
 	}
 }
 
