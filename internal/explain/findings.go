@@ -58,24 +58,20 @@ func consequences(s *screen, f finding.Finding) {
 	if f.File == "" && f.Path == "" {
 		about = "" // the first line has it
 	}
-	for _, part := range []sentence{
-		{"About", about},
-		{"What happens", cmp.Or(f.Effect, rule.Effect)},
-		{"Fix", cmp.Or(f.Fix, rule.Mend)},
-	} {
-		if part.text != "" {
-			s.said(" "+part.label, 16, part.text)
-		}
+	const indent = 16
+	if about != "" {
+		s.said(" About", indent, about)
 	}
+	s.said(" What happens", indent, cmp.Or(f.Effect, rule.Effect))
+	s.quote(" Fix", indent, cmp.Or(f.Fix, rule.Mend))
 }
 
 // The lines that an excerpt shows before and behind the one that is meant, and how much of a long line.
 const (
-	linesBefore  = 2
-	linesBehind  = 2
-	mostOfLine   = 120
-	ellipsis     = "..."
-	ellipsisSize = len(ellipsis)
+	linesBefore = 2
+	linesBehind = 2
+	mostOfLine  = 120
+	ellipsis    = "..."
 )
 
 func lines(text []byte) []string {
@@ -101,13 +97,15 @@ func excerpt(s *screen, f finding.Finding, text []string) {
 	for last < len(text) && last-f.Line < linesBehind && !separator(text[last]) && !(last+1 == len(text) && text[last] == "") {
 		last++
 	}
+	meant := text[f.Line-1]
+	column := min(f.Column, utf8.RuneCountInString(meant)+1)
+	start := window(meant, column)
 	gutter := max(5, len(strconv.Itoa(last))+2)
-	start := window(text[f.Line-1], f.Column)
 	s.blank()
 	for n := first; n <= last; n++ {
 		s.line("%*d | %s", gutter, n, cut(text[n-1], start))
-		if n == f.Line && f.Column > 0 {
-			s.line("%*s | %s", gutter, "", carets(text[n-1], start, f.Column, f.EndColumn))
+		if n == f.Line && column > 0 {
+			s.line("%*s | %s", gutter, "", carets(meant, start, column, f.EndColumn))
 		}
 	}
 	s.blank()
@@ -125,42 +123,57 @@ func window(line string, column int) int {
 
 // cut returns the part of a line from start that is shown.
 func cut(line string, start int) string {
-	runes := []rune(line)
-	front, back := "", ""
-	if start > 0 {
-		if start >= len(runes) {
-			return ""
+	from := offset(line, start)
+	to := from + offset(line[from:], mostOfLine)
+	shown := line[from:to]
+	if start > 0 && from < len(line) {
+		shown = ellipsis + shown
+	}
+	if to < len(line) {
+		shown += ellipsis
+	}
+	return shown
+}
+
+// offset returns where the n-th character of s begins, counted from 0; the length of s if it has no more than n.
+func offset(s string, n int) int {
+	for i := range s {
+		if n == 0 {
+			return i
 		}
-		runes, front = runes[start:], ellipsis
+		n--
 	}
-	if len(runes) > mostOfLine {
-		runes, back = runes[:mostOfLine], ellipsis
-	}
-	return front + string(runes) + back
+	return len(s)
 }
 
 // carets returns the line of carets under the columns from first up to end of the shown part of a line, one at least.
+// First is in the line or just behind it.
 func carets(line string, start, first, end int) string {
 	var b strings.Builder
 	if start > 0 {
-		b.WriteString(strings.Repeat(" ", ellipsisSize))
+		b.WriteString(strings.Repeat(" ", len(ellipsis)))
 	}
-	runes := []rune(line)
-	for i := start; i < first-1; i++ {
-		if i >= len(runes) {
-			b.WriteByte(' ')
-			continue
+	column := start + 1
+	for _, r := range line[offset(line, start):] {
+		switch {
+		case column < first:
+			b.WriteString(blankLike(r))
+		case column < min(end, start+mostOfLine+1):
+			b.WriteString(strings.Repeat("^", len(blankLike(r))))
+		default:
+			return under(b.String())
 		}
-		b.WriteString(blankLike(runes[i]))
+		column++
 	}
-	for i := first - 1; i < max(first, min(end-1, start+mostOfLine)); i++ {
-		n := 1
-		if i < len(runes) {
-			n = max(1, len(blankLike(runes[i])))
-		}
-		b.WriteString(strings.Repeat("^", n))
+	return under(b.String())
+}
+
+// under makes sure that there is a caret.
+func under(carets string) string {
+	if !strings.HasSuffix(carets, "^") {
+		carets += "^"
 	}
-	return b.String()
+	return carets
 }
 
 // blankLike returns blanks that are as wide on a terminal as a character: two for those of East Asian scripts, none for
@@ -169,6 +182,8 @@ func blankLike(r rune) string {
 	switch {
 	case r == '\t':
 		return "\t"
+	case !isPrintable(r):
+		return " "
 	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
 		return ""
 	case unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana), r >= 0x3000 && r <= 0x303F, r >= 0xFF01 && r <= 0xFF60:

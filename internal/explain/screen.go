@@ -45,8 +45,16 @@ func (s *screen) said(label string, labelWidth int, text string) {
 	}
 }
 
-// wrap breaks a line at blanks. Words that are longer than limit stay whole, so that commands can be copied; so does a line
-// that begins with blanks.
+// quote adds lines behind a label as they are, so that they can be copied.
+func (s *screen) quote(label string, labelWidth int, text string) {
+	for _, line := range strings.Split(text, "\n") {
+		s.line(" %-*s%s", labelWidth, label, line)
+		label = ""
+	}
+}
+
+// wrap breaks a line at blanks. Words that are longer than limit stay whole; so does a line that begins with blanks, which
+// is a command to be copied.
 func wrap(line string, limit int) []string {
 	if strings.HasPrefix(line, " ") {
 		return []string{line}
@@ -92,22 +100,30 @@ func (s *screen) table(rows [][]string) {
 	}
 }
 
-// printable replaces control characters, and those that turn the direction of text around, by question marks.
+// printable replaces what is not printable by question marks.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+		if !isPrintable(r) {
 			return '?'
 		}
 		return r
 	}, s)
 }
 
+// isPrintable is false for control characters, and for those that turn the direction of text around.
+func isPrintable(r rune) bool {
+	return r == '\t' || !unicode.IsControl(r) && !unicode.Is(unicode.Bidi_Control, r)
+}
+
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
 
-// plural returns "1 target", "2 targets".
+// plural returns "1 target", "2 targets", "3 addresses".
 func plural(n int, noun string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return "1 " + noun
+	case strings.HasSuffix(noun, "s"):
+		noun += "e"
 	}
 	return thousands(uint64(n)) + " " + noun + "s"
 }

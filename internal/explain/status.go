@@ -185,8 +185,7 @@ func (d *StatusDocument) summary(s *screen) {
 		targets += n
 	}
 	s.said("Services", labelWidth, counts(d.Services, "no Service", NoAddress, Down, Degraded, Serving, Planned))
-	text := fmt.Sprintf("%s, %s", plural(d.Frontends, "frontend address"), plural(listeners, "listener"))
-	text = strings.Replace(text, "addresss", "addresses", 1)
+	text := fmt.Sprintf("%s, %s", plural(d.Frontends, "address"), plural(listeners, "listener"))
 	if listeners > 0 {
 		text += ": " + counts(d.Listeners, "", Serving, Degraded, Down, Planned)
 	}

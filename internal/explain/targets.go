@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -92,7 +93,8 @@ func measuredCells(t *Target, m *Measurement) []string {
 		return []string{"-", "-"}
 	}
 	share := float64(t.Measured) / float64(m.Answered)
-	return []string{percent(share), fmt.Sprintf("%+.1f", 100*(share-t.Share))}
+	off := math.Round(1000*(share-t.Share)) / 10
+	return []string{percent(share), fmt.Sprintf("%+.1f", off+0)} // +0 turns -0 into 0
 }
 
 // condition says in a few words how a target is.

@@ -211,9 +211,9 @@ func (d *Document) closing(s *screen) {
 			continue
 		}
 		rule, _ := finding.Lookup(f.Code)
-		s.said("", labelWidth, "  "+cmp.Or(f.Fix, rule.Mend))
+		s.quote("", labelWidth+2, cmp.Or(f.Fix, rule.Mend))
 		if f.File != "" {
-			s.said("", labelWidth, "  naru check -f "+quoted(f.File))
+			s.quote("", labelWidth+2, "naru check -f "+quoted(f.File))
 		}
 	}
 }

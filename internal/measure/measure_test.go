@@ -80,7 +80,7 @@ func TestOtherServersAreToldApartByCounters(t *testing.T) {
 		"that close at once":        func(net.Conn) {},
 		"that reset at once":        func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) },
 		"that say no whole line":    func(c net.Conn) { _, _ = io.WriteString(c, "pod"); _, _ = io.Copy(io.Discard, c) },
-		"that say much":             func(c net.Conn) { _, _ = io.WriteString(c, strings.Repeat("x", 1<<20)); _, _ = io.Copy(io.Discard, c) },
+		"that say much":             func(c net.Conn) { _, _ = io.WriteString(c, strings.Repeat("x", 1<<16)); _, _ = io.Copy(io.Discard, c) },
 		"that take the name of one": func(c net.Conn) { _, _ = io.WriteString(c, "pod web-1 is not here\n") },
 	} {
 		t.Run(name, func(t *testing.T) {
