@@ -60,7 +60,8 @@ type Compiler struct {
 	inSpace    map[string]map[plan.ServiceName]bool // Services of a namespace
 	onNode     map[string]map[plan.ServiceName]bool // Services that have a target on a node
 	pools      poolObjects
-	waiting    map[plan.ServiceName]bool // Services of ours that may get more than they have when something becomes free
+	waiting    map[plan.ServiceName]bool // Services that may get more when something becomes free
+	refused    map[plan.ServiceName]bool // Services that the allocator refused; other pools may help
 	since      map[plan.ServiceName]time.Time
 	recorded   map[plan.ServiceName]bool // had an address when the Compiler was made
 	users      map[netip.Addr]map[plan.ServiceName]plan.Frontend
@@ -87,6 +88,7 @@ func New(opts Options) *Compiler {
 		onNode:     map[string]map[plan.ServiceName]bool{},
 		pools:      newPoolObjects(),
 		waiting:    map[plan.ServiceName]bool{},
+		refused:    map[plan.ServiceName]bool{},
 		since:      map[plan.ServiceName]time.Time{},
 		recorded:   map[plan.ServiceName]bool{},
 		users:      map[netip.Addr]map[plan.ServiceName]plan.Frontend{},
@@ -178,7 +180,8 @@ func (p *pass) compile(names []plan.ServiceName) {
 	}
 }
 
-// retryWaiting lets the Services that wait for an address ask again, after others have given something back.
+// retryWaiting lets the Services that wait for an address, a port or a name ask again, after others have given something
+// back.
 func (p *pass) retryWaiting() {
 	names := make([]plan.ServiceName, 0, len(p.c.waiting))
 	for n := range p.c.waiting {

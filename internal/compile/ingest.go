@@ -101,6 +101,7 @@ func (p *pass) removeService(name plan.ServiceName) {
 	delete(p.c.since, name)
 	delete(p.c.recorded, name)
 	delete(p.c.waiting, name)
+	delete(p.c.refused, name)
 	delete(p.dirty, name)
 }
 

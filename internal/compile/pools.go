@@ -54,8 +54,8 @@ func (o *poolObjects) remove(k object.Key) {
 	}
 }
 
-// rebuildPools gives the allocator the pools as they are now. Whoever would get something else now than it has, or waits
-// for something, asks again.
+// rebuildPools gives the allocator the pools as they are now. Whoever would get something else now than it has, or was
+// refused, asks again.
 func (p *pass) rebuildPools() {
 	c := p.c
 	c.pools.changed = false
@@ -72,7 +72,7 @@ func (p *pass) rebuildPools() {
 	for _, owner := range displaced {
 		p.dirty[owner] = true
 	}
-	maps.Copy(p.dirty, c.waiting)
+	maps.Copy(p.dirty, c.refused)
 	if !maps.Equal(c.pools.metallb, d.metallb) {
 		p.markUsers(d.metallb)
 	}

@@ -34,6 +34,7 @@ type service struct {
 func (p *pass) compileService(s *service) {
 	c := p.c
 	delete(c.waiting, s.name)
+	delete(c.refused, s.name)
 	if note, ours := c.ours(s.spec); !ours {
 		p.withdraw(s)
 		p.publish(s, unit{})
@@ -53,9 +54,6 @@ func (p *pass) compileService(s *service) {
 		Kept:        served != nil && served != s.now,
 		Trace:       outcome.trace,
 	}}
-	if outcome.waits {
-		c.waiting[s.name] = true
-	}
 	if served != nil {
 		found = append(found, s.heard...)
 		p.build(s, served, &u, &found)
@@ -68,7 +66,6 @@ func (p *pass) compileService(s *service) {
 type outcome struct {
 	pending string
 	trace   []plan.Verdict
-	waits   bool // it may come out better when addresses become free or pools change
 }
 
 // settle decides which version of s is served and gets its addresses: the newest, or else the last good one, or none.
@@ -79,11 +76,14 @@ func (p *pass) settle(s *service, found *[]finding.Finding) (*wish, outcome) {
 	} else {
 		res := p.ask(s, s.now)
 		out.trace = res.Trace
-		out.waits = res.Err != nil || len(res.Assigned) < len(s.now.families)
+		if res.Waits {
+			p.c.waiting[s.name] = true
+		}
 		if res.Err == nil {
 			s.good = s.now
 			return s.now, out
 		}
+		p.c.refused[s.name] = true
 		out.pending = res.Err.Message
 		*found = append(*found, refusal(s.now, res.Err))
 	}

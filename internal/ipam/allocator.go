@@ -65,7 +65,7 @@ func (a *Allocator) Assign(req Request) Result {
 	s := a.search(&req)
 	s.run()
 	if s.err != nil {
-		return Result{Trace: s.trace, Warnings: s.warnings, Err: s.err}
+		return Result{Trace: s.trace, Warnings: s.warnings, Err: s.err, Waits: s.waits()}
 	}
 	was := a.holders[req.Owner]
 	next := &holder{owner: req.Owner, has: s.got, known: true, request: req, asked: s.asked, trace: s.trace}
@@ -80,7 +80,7 @@ func (a *Allocator) Assign(req Request) Result {
 	if was != nil {
 		freed = a.remember(was) || !was.sharesLike(next)
 	}
-	return Result{Assigned: next.assigned(), Trace: next.trace, Warnings: s.warnings, Freed: freed}
+	return Result{Assigned: next.assigned(), Trace: next.trace, Warnings: s.warnings, Freed: freed, Waits: s.waits()}
 }
 
 // assigned lists what h has in the order in which it asked for it.

@@ -18,6 +18,7 @@ type search struct {
 	req *Request
 	me  *holder // nil if the owner has nothing
 
+	open     []int // families that may have any address
 	got      [2]Assigned
 	asked    [2]bool // got by name or address
 	trace    []plan.Verdict
@@ -36,21 +37,20 @@ func (a *Allocator) search(r *Request) *search {
 }
 
 func (s *search) run() {
-	var open []int
 	for _, v6 := range s.req.Families.Order {
 		f := family(v6)
 		if s.req.Named[f] == "" && !s.req.Wanted[f].IsValid() {
-			open = append(open, f)
+			s.open = append(s.open, f)
 		} else if s.err = s.demand(f); s.err != nil {
 			return
 		}
 	}
-	lost := s.keep(open)
-	s.recover(open)
-	missing := slices.DeleteFunc(slices.Clone(open), s.gotten)
-	s.err = s.complete(missing, open)
+	lost := s.keep()
+	s.recover()
+	missing := slices.DeleteFunc(slices.Clone(s.open), s.gotten)
+	s.err = s.complete(missing)
 	if len(lost) > 0 && len(missing) == 1 && s.err == nil && !s.gotten(missing[0]) {
-		lost = append(lost, s.move(open)...)
+		lost = append(lost, s.move()...)
 	}
 	for _, l := range lost {
 		if s.err == nil {
@@ -97,9 +97,9 @@ func (s *search) demand(f int) *Refusal {
 
 // keep keeps what the owner has of the open families, and returns what it cannot. A reserved address that the owner asked
 // for before, and asks for no more, it gives back; but who had an address before it was reserved keeps it.
-func (s *search) keep(open []int) []loss {
+func (s *search) keep() []loss {
 	var lost []loss
-	for _, f := range open {
+	for _, f := range s.open {
 		if s.me == nil || !s.me.has[f].Address.IsValid() {
 			continue
 		}
@@ -116,8 +116,8 @@ func (s *search) keep(open []int) []loss {
 }
 
 // recover gets what the owner had before and nobody has had since, if it could get it from a pool now.
-func (s *search) recover(open []int) {
-	for _, f := range open {
+func (s *search) recover() {
+	for _, f := range s.open {
 		addr := s.released.of[s.req.Owner][f]
 		if s.gotten(f) {
 			continue
@@ -126,7 +126,7 @@ func (s *search) recover(open []int) {
 		if p == nil || !p.AutoAssign && !s.asksForPool(f) {
 			return
 		}
-		if other := s.got[1-f]; len(open) == 2 && !s.req.Families.Required && other.Address.IsValid() && other.Pool != p.Name {
+		if other := s.got[1-f]; len(s.open) == 2 && !s.req.Families.Required && other.Address.IsValid() && other.Pool != p.Name {
 			return
 		}
 		got, refused := s.admit(f, addr, nil)
@@ -138,13 +138,13 @@ func (s *search) recover(open []int) {
 }
 
 // move gets both families from another pool, if there is one, and returns what the owner loses by that.
-func (s *search) move(open []int) []loss {
+func (s *search) move() []loss {
 	was := s.got
-	if !s.together(open) {
+	if !s.together(s.open) {
 		return nil
 	}
 	var lost []loss
-	for _, f := range open {
+	for _, f := range s.open {
 		if addr := was[f].Address; addr.IsValid() && s.got[f].Address != addr {
 			lost = append(lost, loss{addr, fmt.Sprintf("%s is in a pool without %s addresses now", addr, familyName(1-f))})
 		}
@@ -154,7 +154,7 @@ func (s *search) move(open []int) []loss {
 
 // complete gets the missing ones of the open families from the pools: both from one pool if there is such a pool. Where
 // not all are required, one is enough, and a second one comes from the first one's pool or not at all, as in MetalLB.
-func (s *search) complete(missing, open []int) *Refusal {
+func (s *search) complete(missing []int) *Refusal {
 	required := s.req.Families.Required
 	switch {
 	case len(missing) == 0:
@@ -174,17 +174,36 @@ func (s *search) complete(missing, open []int) *Refusal {
 		return err
 	}
 	f := missing[0]
-	pools := s.pools
-	if home := s.poolOf(s.got[1-f].Address); home != nil {
-		pools = slices.Concat([]*pool{home}, slices.DeleteFunc(slices.Clone(pools), func(p *pool) bool { return p == home }))
-		if len(open) == 2 && !required {
-			pools = pools[:1]
-		}
-	}
-	if err := s.one(f, pools); err != nil && (required || len(s.req.Families.Order) == 1) {
+	if err := s.one(f, s.poolsFor(f)); err != nil && (required || len(s.req.Families.Order) == 1) {
 		return err
 	}
 	return nil
+}
+
+// poolsFor returns the pools that one missing family may come from: that of the other family first, or alone.
+func (s *search) poolsFor(f int) []*pool {
+	home := s.poolOf(s.got[1-f].Address)
+	switch {
+	case home == nil:
+		return s.pools
+	case len(s.open) == 2 && !s.req.Families.Required:
+		return []*pool{home}
+	}
+	return slices.Concat([]*pool{home}, slices.DeleteFunc(slices.Clone(s.pools), func(p *pool) bool { return p == home }))
+}
+
+// waits tells whether the answer may be better when others release something.
+func (s *search) waits() bool {
+	if s.err != nil {
+		switch s.err.Code {
+		case finding.NoFreeAddress, finding.AddressInUse, finding.PortConflict, finding.SharingRefused:
+			return true
+		}
+		return false
+	}
+	return slices.ContainsFunc(s.open, func(f int) bool {
+		return !s.gotten(f) && slices.ContainsFunc(s.poolsFor(f), func(p *pool) bool { return p.size[f] > 0 })
+	})
 }
 
 // together gets all families from one pool, false if no pool has them.

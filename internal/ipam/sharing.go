@@ -19,61 +19,6 @@ import (
 //
 // Across namespaces a reserved address that allows both may be shared in either way.
 
-// admit tells what an address would be for the request, or why the request may not have it. r is the reserved address
-// that is asked for, nil if the address is to come from a pool.
-func (s *search) admit(f int, addr netip.Addr, r *Reserved) (Assigned, *Refusal) {
-	p := s.poolOf(addr)
-	refuse := func(own bool, code finding.Code, format string, args ...any) (Assigned, *Refusal) {
-		return Assigned{}, &Refusal{Code: code, Message: fmt.Sprintf(format, args...), IPv6: f == 1, own: own}
-	}
-	a := Assigned{Address: addr}
-	switch {
-	case r != nil:
-		a.Scope, a.PublicIP = r.Scope, r.ResourceGroup+"/"+r.Name
-	case p != nil:
-		a.Scope = p.Scope
-	default:
-		_, refused := refuse(false, finding.AddressUnavailable, "%s is in no pool", addr)
-		refused.Near = s.nearPools(f)
-		return Assigned{}, refused
-	}
-	if p != nil {
-		a.Pool = p.Name
-	}
-	switch byName := s.req.Named[f] != ""; {
-	case familyOf(addr) != f:
-		return refuse(true, finding.AddressUnavailable, "PublicIP %s is %s, which is no %s address", r, addr, familyName(f))
-	case r != nil && !r.allows(s.req.Subject.Namespace):
-		return refuse(false, finding.AddressUnavailable, "PublicIP %s (%s) is for other namespaces", r, addr)
-	case a.Scope != s.req.Scope && a.Scope == plan.Internal:
-		return refuse(true, finding.AddressUnavailable, "%s is internal, and this Service does not ask for internal", addr)
-	case a.Scope != s.req.Scope:
-		return refuse(true, finding.AddressUnavailable, "%s is public, and this Service asks for internal", addr)
-	case !byName && p != nil && !s.named(p, []int{f}):
-		return refuse(true, finding.AddressUnavailable, "%s is in pool %s, which is not the one that is asked for", addr, show(p.Name))
-	case r == nil && !p.admits(s.req.Subject):
-		return refuse(false, finding.AddressUnavailable, "%s is in pool %s, which is only for other namespaces or Services", addr, show(p.Name))
-	case r == nil && p.leavesOut(addr):
-		return refuse(false, finding.AddressUnavailable, "%s ends in .0 or .255, which pool %s leaves out", addr, show(p.Name))
-	}
-	if refused := s.conflict(f, addr); refused != nil {
-		return Assigned{}, refused
-	}
-	return a, nil
-}
-
-// nearPools lists the pools that an address could be of.
-func (s *search) nearPools(f int) []string {
-	const most = 5
-	var near []string
-	for _, p := range s.pools {
-		if p.Scope == s.req.Scope && p.size[f] > 0 && len(near) < most {
-			near = append(near, p.String())
-		}
-	}
-	return near
-}
-
 // conflict says why the request may not have an address together with those who use it; nil if it may.
 func (s *search) conflict(f int, addr netip.Addr) *Refusal {
 	for _, u := range s.users[addr] {

@@ -1,9 +1,9 @@
 // Package ipam gives addresses to Services. It is pure: pools, reserved addresses and requests in, assignments out,
 // in the same way whenever the same calls are made. It knows no Kubernetes; names of owners are opaque to it.
 //
-// The rules, and where they stand: resolve.go says which addresses a request gets, reserved.go and pools.go which ones
-// there are, sharing.go who may have one together, released.go what becomes of an address that nobody holds any more,
-// and pool.go finds a free one in constant time.
+// The rules, and where they stand: resolve.go says which addresses a request gets, admit.go who may have one, sharing.go
+// who may have one together, ask.go what pools answer, reserved.go how names are found, pools.go which pools count, and
+// released.go what becomes of an address that nobody holds any more. pool.go finds a free one in constant time.
 package ipam
 
 import (
@@ -117,8 +117,11 @@ type Result struct {
 	Warnings []Warning
 	// Err says why there is no address. The owner then holds what it held before.
 	Err *Refusal
-	// Freed is true if others that were refused may have a chance now.
+	// Freed is true if others that wait may have a chance now.
 	Freed bool
+	// Waits is true if the answer may be better when others release something. If it is not, only other pools or reserved
+	// addresses can help.
+	Waits bool
 }
 
 // Refusal says why a request gets no address.
