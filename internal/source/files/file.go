@@ -83,12 +83,15 @@ func (f *file) take(t text, res manifest.Result, fadeAt time.Time) {
 	for _, o := range res.Objects {
 		f.live[o.Key] = append(f.live[o.Key], o)
 	}
-	f.kept = map[object.Key]object.Object{}
+	broken, nameless := map[object.Key]bool{}, false
 	for _, b := range res.Broken {
-		for k, o := range was {
-			if _, defined := f.live[k]; !defined && (!b.Known || b.Key == k) {
-				f.kept[k] = o
-			}
+		broken[b.Key] = b.Known
+		nameless = nameless || !b.Known
+	}
+	f.kept = map[object.Key]object.Object{}
+	for k, o := range was {
+		if _, defined := f.live[k]; !defined && (nameless || broken[k]) {
+			f.kept[k] = o
 		}
 	}
 	f.fade(was, fadeAt)

@@ -29,6 +29,8 @@ type decoder struct {
 	// inside are the nodes that the decoder is in, from the object down; aliases counts the aliases that led to them.
 	inside  []*yaml.Node
 	aliases int
+	// entries is how many more entries the mappings and lists of the object may have.
+	entries int
 	// settled are paths about which nothing more need be said: a mistake nearby explains what is missing there.
 	settled []string
 	// fallen are keys that a finding about an earlier key explains.
@@ -41,7 +43,7 @@ func (d *document) decode(root *yaml.Node, at Path, h header, kind object.Kind) 
 	value := kind.New()
 	dec := decoder{
 		doc: d, schema: theSchema(), root: root, typ: reflect.TypeOf(value).Elem(), kind: kind.Name,
-		fallen: map[*yaml.Node]bool{},
+		fallen: map[*yaml.Node]bool{}, entries: maxEntries,
 	}
 	if key.Name != "" {
 		dec.name = key.Finding()
@@ -51,10 +53,12 @@ func (d *document) decode(root *yaml.Node, at Path, h header, kind object.Kind) 
 	if d.budget < 0 && !exhausted {
 		return // spend has reported the document
 	}
-	setType(value, h.typeName)
-	applyDefaults(value)
-	dec.validate(kind, value)
-	d.reader.result.Findings = append(d.reader.result.Findings, dec.found...)
+	if dec.entries >= 0 {
+		setType(value, h.typeName)
+		applyDefaults(value)
+		dec.validate(kind, value)
+	}
+	d.reader.report(dec.found...)
 	if d.mended || d.budget < 0 || hasError(dec.found) {
 		d.broken(key)
 		return
@@ -84,6 +88,24 @@ func setType(value any, t typeName) {
 	}
 }
 
+// maxEntries is how many entries the mappings and lists of one object may have, so that a short text cannot become an
+// object that fills the memory: {} can stand for a container of a Pod.
+const maxEntries = 200_000
+
+// count takes n entries of a mapping or list from those that are left, for the object and for aliases. It reports once
+// that there are too many.
+func (d *decoder) count(n int) bool {
+	had := d.entries
+	d.entries -= n
+	if d.entries < 0 && had >= 0 {
+		f := finding.New(finding.BadObject, fmt.Sprintf("the object has more than %d keys, values and list items", maxEntries)).
+			With("The object is not applied.", "Split it into several objects.")
+		f.Object, f.Place = d.name, d.doc.text.nodePlace(d.root)
+		d.found = append(d.found, f)
+	}
+	return d.entries >= 0 && (d.aliases == 0 || d.doc.spend(n))
+}
+
 // value reads the node of s into v.
 func (d *decoder) value(s slot, v reflect.Value) {
 	if s.value.Kind == yaml.AliasNode {
@@ -93,7 +115,7 @@ func (d *decoder) value(s slot, v reflect.Value) {
 		defer d.leaveAlias()
 		s.value = s.value.Alias
 	}
-	if d.aliases > 0 && !d.doc.spend(1) {
+	if !d.count(len(s.value.Content)) {
 		return
 	}
 	d.inside = append(d.inside, s.value)
@@ -198,7 +220,7 @@ func (d *decoder) slice(s slot, v reflect.Value) {
 		d.at = d.at.Item(i)
 		d.value(slot{value: n}, v.Index(i))
 		d.at = d.at[:len(d.at)-1]
-		if d.doc.budget < 0 {
+		if d.doc.budget < 0 || d.entries < 0 {
 			return
 		}
 	}
@@ -249,7 +271,7 @@ func (d *decoder) plain(n *yaml.Node, depth int) (any, bool) {
 		defer d.leaveAlias()
 		n = n.Alias
 	}
-	if d.aliases > 0 && !d.doc.spend(1) || depth > maxDepth {
+	if !d.count(len(n.Content)) || depth > maxDepth {
 		return nil, false
 	}
 	d.inside = append(d.inside, n)

@@ -177,6 +177,9 @@ func (d *decoder) wrong(s slot, message, fix string) {
 
 // report records a finding about what the decoder is at.
 func (d *decoder) report(f finding.Finding, s slot, onKey bool) {
+	if len(d.found) > maxFindings {
+		return
+	}
 	f = f.At(d.name, d.at.String())
 	f.OnKey = onKey
 	f.Place = d.doc.text.slotPlace(s, onKey)

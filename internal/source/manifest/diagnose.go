@@ -27,7 +27,7 @@ func (r *reader) brokenDocument(t text, err error) {
 	original := t
 	for range maxMends {
 		m := diagnose(&t, err)
-		r.result.Findings = append(r.result.Findings, m.finding)
+		r.report(m.finding)
 		if m.body == "" {
 			break
 		}

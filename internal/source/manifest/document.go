@@ -69,7 +69,7 @@ func (d *document) object(n *yaml.Node, at Path, inherited typeName, depth int) 
 		}
 		if kind.Name == "" { // nothing that is read would be there without the mistake
 			f.Place = d.text.slotPlace(s, false)
-			d.reader.result.Findings = append(d.reader.result.Findings, f.At(h.key(nil).Finding(), f.Path))
+			d.reader.report(f.At(h.key(nil).Finding(), f.Path))
 			return
 		}
 		d.refuse(h.key(theSchema().kinds), f, s)
@@ -100,7 +100,7 @@ func (d *document) refuse(key object.Key, f finding.Finding, at slot) {
 		f.Object = finding.Object{}
 	}
 	f.Place = d.text.slotPlace(at, f.OnKey)
-	d.reader.result.Findings = append(d.reader.result.Findings, f)
+	d.reader.report(f)
 	d.broken(key)
 }
 
@@ -181,8 +181,8 @@ func (d *document) list(root *yaml.Node, at Path, h header, depth int) {
 	}
 }
 
-// aliasBudget is how many values aliases and merge keys of one document may stand for, so that a short text cannot
-// become an object that fills the memory.
+// aliasBudget is how many values aliases and merge keys of one document may stand for: each may hold others, so that a
+// few lines can stand for more than any memory holds.
 const aliasBudget = 100_000
 
 // spend takes n values that an alias stands for from the document's budget. It reports once that nothing is left.

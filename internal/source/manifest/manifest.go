@@ -51,26 +51,34 @@ type Broken struct {
 }
 
 // Parse reads one file. It never fails: what cannot be used is told in the findings. The file's name is only put
-// into places. Its time is linear in the length of data.
+// into places. Its time is linear in the length of data, and so is its memory: limits for documents, objects, aliases
+// and findings see to it.
 func Parse(file string, data []byte) Result {
-	r := reader{file: file, notes: map[typeName]int{}, effort: tryEffort}
+	r := newReader(file)
+	r.read(data)
+	return r.result
+}
+
+func newReader(file string) *reader {
+	return &reader{file: file, notes: map[typeName]int{}, effort: tryEffort}
+}
+
+func (r *reader) read(data []byte) {
 	body, problem := decodeText(data)
 	if problem != "" {
-		r.result.Documents = 1
-		r.result.Broken = []Broken{{}}
+		r.result.Documents, r.result.Broken = 1, []Broken{{}}
 		f := finding.New(finding.NotYAML, problem).With("Nothing in the file is applied.", "Save the file as UTF-8.")
-		f.Place = finding.Place{File: file, Line: 1, Column: 1, EndColumn: 1}
-		r.result.Findings = []finding.Finding{f}
-		return r.result
+		f.Place = finding.Place{File: r.file, Line: 1, Column: 1, EndColumn: 1}
+		r.report(f)
+		return
 	}
-	for _, t := range split(file, body) {
+	for _, t := range split(r.file, body) {
 		r.document(t)
 	}
 	r.noteIgnored()
 	slices.SortStableFunc(r.result.Findings, func(a, b finding.Finding) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return r.result
 }
 
 // typeName is what a manifest calls a type.
@@ -82,6 +90,23 @@ type reader struct {
 	result Result
 	notes  map[typeName]int // how many objects of a type were ignored
 	effort int              // as in text
+}
+
+// maxPerFile is how many findings about one file are told.
+const maxPerFile = 1000
+
+// report adds findings, until there are too many to be read by anybody.
+func (r *reader) report(fs ...finding.Finding) {
+	for _, f := range fs {
+		switch n := len(r.result.Findings); {
+		case n < maxPerFile:
+			r.result.Findings = append(r.result.Findings, f)
+		case n == maxPerFile:
+			f.Object, f.Path = finding.Object{}, ""
+			f.Message, f.Fix = "there are more mistakes in this file than are listed", "Mend those that are listed first."
+			r.result.Findings = append(r.result.Findings, f)
+		}
+	}
 }
 
 // noteIgnored adds one note for each type that was ignored.
@@ -100,7 +125,7 @@ func (r *reader) noteIgnored() {
 		f := finding.New(finding.UnknownKind, message).At(ig.Key.Finding(), "kind").
 			With("None: the object is left alone.", "")
 		f.OnKey, f.Place = true, ig.Place
-		r.result.Findings = append(r.result.Findings, f)
+		r.report(f)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // maxDocument is the length of the longest document that is read, in bytes. The API server takes requests of up to
 // 3 MiB; lists that were printed by kubectl can be longer.
-const maxDocument = 16 << 20
+const maxDocument = 8 << 20
 
 const byteOrderMark = "\ufeff"
 

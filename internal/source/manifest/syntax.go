@@ -107,7 +107,7 @@ const renderFirst = "Render it first (helm template), and read its output."
 // of another meaning.
 func template(t *text, lines ...int) (mend, bool) {
 	for _, i := range lines {
-		if at := strings.Index(t.content(i), "{{"); at >= 0 {
+		if at := strings.Index(clipBytes(t.content(i), longToken), "{{"); at >= 0 {
 			column := utf8.RuneCountInString(t.content(i)[:at])
 			return onLine(t, i, column, column+2, "'{{' is a template that was not rendered", renderFirst), true
 		}

@@ -67,6 +67,9 @@ func (d *decoder) apply(r rule) {
 
 // follow walks the rest of a rule's path from n, which is at d.at.
 func (d *decoder) follow(r rule, rest []string, n *yaml.Node) {
+	if len(d.found) > maxFindings {
+		return
+	}
 	n = target(n)
 	last := len(rest) == 1
 	switch step := rest[0]; {
