@@ -43,9 +43,12 @@ type Pod struct {
 }
 
 // Start starts the pods and writes the manifests. The pods run until Close.
-func Start(ctx context.Context, o Options) (*Demo, error) {
+func Start(ctx context.Context, o Options) (*Demo, error) { return startIn(ctx, o, layouts()) }
+
+// startIn starts a demo in the first of the layouts that is free.
+func startIn(ctx context.Context, o Options, all []layout) (*Demo, error) {
 	d := &Demo{log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), servers: map[string]*echo.Server{}}
-	if err := d.settle(ctx); err != nil {
+	if err := d.settle(ctx, all); err != nil {
 		return nil, fmt.Errorf("start the pods of the demo: %w", err)
 	}
 	if err := d.layout.write(o.Dir); err != nil {
@@ -55,9 +58,9 @@ func Start(ctx context.Context, o Options) (*Demo, error) {
 }
 
 // settle starts the pods in the first layout of which every address is free.
-func (d *Demo) settle(ctx context.Context) error {
+func (d *Demo) settle(ctx context.Context, all []layout) error {
 	var err error
-	for _, l := range layouts() {
+	for _, l := range all {
 		d.layout = l
 		if err = d.startAll(ctx); err == nil {
 			return nil
