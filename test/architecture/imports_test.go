@@ -12,15 +12,14 @@ const module = "github.com/naru-lb/naru/"
 // layers lists the packages from the bottom to the top. A package may import those of the layers below its own, and
 // nothing beside or above it, but for the pairs in beside.
 var layers = [][]string{
-	{"internal/plan", "internal/finding", "internal/nearest", "api/v1alpha1", "api/metallb/v1beta1", "internal/proxyproto"},
-	{"internal/object", "internal/observe", "internal/ipam"},
+	{"internal/plan", "internal/finding", "internal/nearest", "api/v1alpha1", "api/metallb/v1beta1"},
+	{"internal/object", "internal/observe", "internal/ipam", "internal/proxyproto"},
 	{"internal/ring", "internal/dialect", "internal/state", "internal/source/manifest", "internal/source/endpoints"},
-	{"internal/dialect/azure", "internal/dialect/metallb", "internal/dialect/naru", "internal/source/files"},
+	{"internal/dialect/azure", "internal/dialect/metallb", "internal/dialect/naru", "internal/source/files", "internal/diagnosis"},
 	{"internal/compile", "internal/probe", "internal/dataplane/edge", "internal/echo"},
-	{"internal/explain"},
+	{"internal/explain", "internal/measure", "internal/demo"},
 	{"internal/admin"},
 	{"internal/run"},
-	{"internal/demo"},
 	{"cmd/naru", "internal/docs"},
 }
 
@@ -32,6 +31,7 @@ var blind = map[string][]string{
 	"internal/ipam":           {"k8s.io/"},
 	"internal/ring":           {"k8s.io/", "internal/ipam", "internal/object"},
 	"internal/explain":        {"k8s.io/", "internal/compile", "internal/dialect"},
+	"internal/diagnosis":      {"k8s.io/", "internal/compile", "internal/dialect"},
 	"internal/compile":        {"internal/source", "internal/observe", "internal/ring"},
 }
 
