@@ -78,10 +78,22 @@ func newLoad() (*load, error) {
 	}
 	for _, addr := range servers() {
 		if err := l.listen(addr); err != nil {
-			return nil, errors.Join(fmt.Errorf("listen on %s, port %d, as a server: %w", addr, serverPort, err), unix.Close(l.ep))
+			l.close()
+			return nil, fmt.Errorf("listen on %s, port %d, as a server: %w", addr, serverPort, err)
 		}
 	}
 	return l, nil
+}
+
+// close ends everything.
+func (l *load) close() {
+	for i := range l.ends {
+		if l.ends[i].kind != none {
+			l.drop(int32(i))
+		}
+	}
+	// A descriptor is closed whatever close(2) returns.
+	_ = unix.Close(l.ep)
 }
 
 func (l *load) listen(addr netip.Addr) error {
@@ -95,13 +107,16 @@ func (l *load) listen(addr netip.Addr) error {
 		unix.Listen(fd, 65535),
 	)
 	if err == nil {
-		err = l.add(fd, listener, unix.EPOLLIN)
+		_, err = l.add(fd, listener, unix.EPOLLIN)
+	}
+	if err != nil {
+		err = errors.Join(err, unix.Close(fd))
 	}
 	return err
 }
 
 // add watches a descriptor. Events are told for as long as they last (level-triggered).
-func (l *load) add(fd int, kind uint8, events uint32) error {
+func (l *load) add(fd int, kind uint8, events uint32) (int32, error) {
 	var i int32
 	if n := len(l.unused); n > 0 {
 		i = l.unused[n-1]
@@ -111,9 +126,13 @@ func (l *load) add(fd int, kind uint8, events uint32) error {
 		l.ends = append(l.ends, end{})
 	}
 	l.gen++
-	l.ends[i] = end{fd: int32(fd), gen: l.gen, kind: kind, since: time.Since(l.start)}
 	ev := unix.EpollEvent{Events: events, Fd: i, Pad: l.gen}
-	return unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, fd, &ev)
+	if err := unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+		l.unused = append(l.unused, i)
+		return 0, err
+	}
+	l.ends[i] = end{fd: int32(fd), gen: l.gen, kind: kind}
+	return i, nil
 }
 
 // drop closes an end.
@@ -180,7 +199,7 @@ func (l *load) accept(fd int) {
 		if err != nil {
 			return // EAGAIN; a connection that could not be taken is missed by its client
 		}
-		if l.add(c, served, unix.EPOLLIN|unix.EPOLLRDHUP) != nil {
+		if _, err := l.add(c, served, unix.EPOLLIN|unix.EPOLLRDHUP); err != nil {
 			_ = unix.Close(c) // missed by its client
 		}
 	}
@@ -223,6 +242,7 @@ func (l *load) send(i int32, events uint32) {
 // open begins a connection. On loopback connect(2) is mostly as good as done when it returns, so that the request can
 // be sent at once.
 func (l *load) open(kind uint8) {
+	began := time.Since(l.start)
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		l.fail(fmt.Errorf("open a socket: %w", err))
@@ -234,14 +254,16 @@ func (l *load) open(kind uint8) {
 			events, err = unix.EPOLLOUT, nil // it is not done
 		}
 	}
+	var i int32
 	if err == nil {
-		err = l.add(fd, kind, events)
+		i, err = l.add(fd, kind, events)
 	}
 	if err != nil {
 		l.fail(fmt.Errorf("connect to the proxy: %w", err))
 		_ = unix.Close(fd) // it failed already
 		return
 	}
+	l.ends[i].since = began
 	if kind == asking {
 		l.pending++
 	}

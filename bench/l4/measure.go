@@ -31,6 +31,7 @@ func measure(ctx context.Context, w place, dir string, rivals []rival, p pace) (
 	if err != nil {
 		return nil, err
 	}
+	defer l.close()
 	b := &bench{place: w, dir: dir, rivals: rivals, pace: p, load: l}
 	if err := b.memory(ctx); err != nil {
 		return nil, fmt.Errorf("measure memory: %w", err)

@@ -66,7 +66,8 @@ func (l *load) startClock(every time.Duration) error {
 	if err := unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{Interval: step, Value: step}, nil); err != nil {
 		return errors.Join(fmt.Errorf("set a timer: %w", err), unix.Close(fd))
 	}
-	return l.add(fd, clock, unix.EPOLLIN)
+	_, err = l.add(fd, clock, unix.EPOLLIN)
+	return err
 }
 
 // finish ends all clients, and waits until the proxy has ended what it had with the servers.

@@ -120,6 +120,7 @@ func (c *Compiler) Apply(u object.Update) Result {
 func (c *Compiler) begin() *pass {
 	return &pass{
 		c:        c,
+		now:      c.opts.Now().UTC(),
 		dirty:    map[plan.ServiceName]bool{},
 		touched:  map[netip.Addr]bool{},
 		findings: map[string][]finding.Finding{},
@@ -129,6 +130,7 @@ func (c *Compiler) begin() *pass {
 // pass is one run of Apply.
 type pass struct {
 	c        *Compiler
+	now      time.Time
 	dirty    map[plan.ServiceName]bool
 	freed    bool // an address or a port became free: waiting Services may have a chance
 	touched  map[netip.Addr]bool

@@ -80,7 +80,7 @@ func (p *pass) storeService(o object.Object, svc *corev1.Service) {
 			c.since[name] = svc.CreationTimestamp.UTC()
 		}
 		if c.since[name].IsZero() {
-			c.since[name] = c.opts.Now().UTC()
+			c.since[name] = p.now
 		}
 	}
 	s.object, s.spec = o, svc
