@@ -62,6 +62,7 @@ type Compiler struct {
 	pools      poolObjects
 	waiting    map[plan.ServiceName]bool // Services that may get more when something becomes free
 	refused    map[plan.ServiceName]bool // Services that the allocator refused; other pools may help
+	additional map[plan.ServiceName]bool // Services with addresses that no pool may have
 	since      map[plan.ServiceName]time.Time
 	recorded   map[plan.ServiceName]bool // had an address when the Compiler was made
 	users      map[netip.Addr]map[plan.ServiceName]plan.Frontend
@@ -89,6 +90,7 @@ func New(opts Options) *Compiler {
 		pools:      newPoolObjects(),
 		waiting:    map[plan.ServiceName]bool{},
 		refused:    map[plan.ServiceName]bool{},
+		additional: map[plan.ServiceName]bool{},
 		since:      map[plan.ServiceName]time.Time{},
 		recorded:   map[plan.ServiceName]bool{},
 		users:      map[netip.Addr]map[plan.ServiceName]plan.Frontend{},

@@ -102,6 +102,7 @@ func (p *pass) removeService(name plan.ServiceName) {
 	delete(p.c.recorded, name)
 	delete(p.c.waiting, name)
 	delete(p.c.refused, name)
+	delete(p.c.additional, name)
 	delete(p.dirty, name)
 }
 

@@ -73,6 +73,7 @@ func (p *pass) rebuildPools() {
 		p.dirty[owner] = true
 	}
 	maps.Copy(p.dirty, c.refused)
+	maps.Copy(p.dirty, c.additional)
 	if !maps.Equal(c.pools.metallb, d.metallb) {
 		p.markUsers(d.metallb)
 	}

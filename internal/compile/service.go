@@ -35,6 +35,7 @@ func (p *pass) compileService(s *service) {
 	c := p.c
 	delete(c.waiting, s.name)
 	delete(c.refused, s.name)
+	delete(c.additional, s.name)
 	if note, ours := c.ours(s.spec); !ours {
 		p.withdraw(s)
 		p.publish(s, unit{})

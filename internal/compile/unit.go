@@ -43,12 +43,7 @@ func (p *pass) build(s *service, w *wish, u *unit, found *[]finding.Finding) {
 		u.frontends[a.Address] = plan.Frontend{Address: a.Address, Scope: a.Scope, Pool: a.Pool, PublicIP: a.PublicIP, Announce: true}
 		u.service.Addresses = append(u.service.Addresses, a.Address)
 	}
-	for _, a := range w.intent.Address.Additional {
-		if _, ours := u.frontends[a]; !ours {
-			u.frontends[a] = plan.Frontend{Address: a, Scope: plan.Public}
-			u.service.Addresses = append(u.service.Addresses, a)
-		}
-	}
+	p.addAdditional(s, w, u, found)
 	for i, port := range w.svc.Spec.Ports {
 		if w.intent.Ports[uint16(port.Port)].NotServed {
 			continue
@@ -62,6 +57,26 @@ func (p *pass) build(s *service, w *wish, u *unit, found *[]finding.Finding) {
 	}
 	slices.SortFunc(u.service.Listeners, plan.ListenerKey.Compare)
 	*found = append(*found, p.c.endpointFindings(u)...)
+}
+
+// addAdditional adds the addresses that somebody else routes here. Those that are given out here have to be asked for: who
+// lists one could otherwise take it, or a port of it, from whoever gets it.
+func (p *pass) addAdditional(s *service, w *wish, u *unit, found *[]finding.Finding) {
+	for _, a := range w.intent.Address.Additional {
+		if _, ours := u.frontends[a.Address]; ours {
+			continue
+		}
+		p.c.additional[s.name] = true
+		if from := p.c.alloc.Source(a.Address); from != "" {
+			f := finding.New(finding.AddressUnavailable, fmt.Sprintf("%s is given out by %s, not routed here by somebody else", a.Address, from)).
+				With("This address is not served; the others are.", "Ask for it by azure-load-balancer-ipv4 or -ipv6.")
+			f.Path = a.Path
+			*found = append(*found, f)
+			continue
+		}
+		u.frontends[a.Address] = plan.Frontend{Address: a.Address, Scope: plan.Public}
+		u.service.Addresses = append(u.service.Addresses, a.Address)
+	}
 }
 
 // listen adds the listener of one port on one address, and its target group if it is the first of its family.

@@ -39,7 +39,7 @@ type AddressIntent struct {
 	PublicIP      [2]Name
 	ResourceGroup string
 	// Additional are addresses that are served too, but that somebody else routes here.
-	Additional []netip.Addr
+	Additional []WantedAddress
 	// SharingKey, if not empty, lets Services with the same key share an address.
 	SharingKey string
 }

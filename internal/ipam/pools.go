@@ -164,6 +164,17 @@ func (r Range) common(o Range) Range {
 	return r
 }
 
+// Source names the pool or the PublicIP that gives out an address; empty if nobody does.
+func (a *Allocator) Source(addr netip.Addr) string {
+	if r := a.reserved[addr]; r != nil {
+		return "PublicIP " + r.String()
+	}
+	if p := a.poolOf(addr); p != nil {
+		return "pool " + show(p.Name)
+	}
+	return ""
+}
+
 // poolOf returns the pool that has an address, nil if none has.
 func (a *Allocator) poolOf(addr netip.Addr) *pool {
 	i, exact := slices.BinarySearchFunc(a.ranges, addr, func(r poolRange, addr netip.Addr) int { return r.First.Compare(addr) })

@@ -94,8 +94,8 @@ func setResourceGroup(v *dialect.Value, group string) {
 
 func setAdditional(v *dialect.Value, addrs []netip.Addr) {
 	for _, a := range addrs {
-		if !slices.Contains(v.Intent.Address.Additional, a) {
-			v.Intent.Address.Additional = append(v.Intent.Address.Additional, a)
+		if w := (dialect.WantedAddress{Address: a, Path: v.Path()}); !slices.Contains(v.Intent.Address.Additional, w) {
+			v.Intent.Address.Additional = append(v.Intent.Address.Additional, w)
 		}
 	}
 }
