@@ -86,6 +86,18 @@ var screens = []struct {
 		w.served()
 		w.unhealthy(id, 1, 48)
 	}},
+	{name: "failed_attempts", service: backend, build: func(w *world) {
+		w.healthy(w.kimmap())
+		w.served()
+		count := w.Target
+		w.Target = func(id plan.TargetID) observe.TargetCounters {
+			c := count(id)
+			if id.Address.Addr() == netip.MustParseAddr("10.244.2.31") {
+				c.Failed = 1512
+			}
+			return c
+		}
+	}},
 	{name: "all_unhealthy", service: backend, build: func(w *world) {
 		id := w.kimmap()
 		w.served()
@@ -162,6 +174,13 @@ var screens = []struct {
 			explain.Measurement{Wanted: 3000, Failed: 3, FirstError: "connect: connection refused", By: "counters"},
 			map[string]int{"10.244.1.17:8888": 1000, "10.244.2.31:8888": 1000, "10.244.2.40:8888": 993, "10.9.9.9:8888": 4})
 	}},
+	{name: "measured_by_little", service: backend, build: func(w *world) {
+		w.healthy(w.add(backend, "192.168.1.240:9999", byNode))
+		w.served()
+	}, measure: func(d *explain.Document) {
+		d.SetMeasured(d.Listeners[0].ListenerKey, explain.Measurement{Wanted: 3000, By: "name"},
+			map[string]int{"backend-7c9-4kq": 1565, "backend-7c9-9xz": 730, "backend-7c9-h2m": 705})
+	}},
 	{name: "measured_nobody", service: backend, build: func(w *world) {
 		w.healthy(w.kimmap())
 		w.served()
@@ -234,6 +253,14 @@ var screens = []struct {
 		w.healthy(id)
 		w.served()
 		w.unhealthy(id, 7, 2)
+	}},
+	{name: "many_pods_unhealthy", service: backend, build: func(w *world) {
+		id := w.add(backend, "192.168.1.240:9999", func(_ *plan.Service, _ *plan.Listener, g *plan.TargetGroup) { g.Targets = manyPods(30, 40) })
+		w.healthy(id)
+		w.served()
+		for i := 100; i < 700; i++ {
+			w.unhealthy(id, i, 2)
+		}
 	}},
 	{name: "unknown_node", service: backend, build: func(w *world) {
 		w.healthy(w.add(backend, "192.168.1.240:9999", func(_ *plan.Service, _ *plan.Listener, g *plan.TargetGroup) {

@@ -148,6 +148,8 @@ func (l *Listener) judged(m *Measurement) string {
 		return "With session affinity one client stays with one pod: this is as predicted, and says nothing of many clients."
 	case l.AffinitySeconds > 0:
 		return "With session affinity one client should stay with one pod: this is NOT as predicted."
+	case m.AsPredicted && m.WorstPoints > m.ChancePoints:
+		return fmt.Sprintf("Chance alone moves a pod by %.1f points, mostly; the largest distance is %.1f, less than twice that: this still is as predicted.", m.ChancePoints, m.WorstPoints)
 	case m.AsPredicted:
 		return fmt.Sprintf("Chance alone moves a pod by %.1f points, the largest distance is %.1f: this is as predicted.", m.ChancePoints, m.WorstPoints)
 	}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -10,32 +11,34 @@ import (
 	"github.com/naru-lb/naru/internal/plan"
 )
 
-// mostRows is how many targets are listed at most; those that are not well come first then.
+// mostRows is how many targets are listed at most.
 const mostRows = 20
 
 // targets draws the table of a listener's targets.
 func (d *Document) targets(s *screen, l *Listener) {
-	shown, hidden := shownTargets(l.Targets)
+	all := worstFirst(l.Targets)
+	shown := all[:min(len(all), mostRows)]
 	rows := [][]string{d.titles(l)}
 	for _, t := range shown {
 		rows = append(rows, d.row(l, t))
 	}
 	s.table(rows)
-	if hidden > 0 {
-		s.line(" ... and %s more, all well (-o json lists them)", thousands(uint64(hidden)))
+	if rest := all[len(shown):]; len(rest) > 0 {
+		s.line(" ... and %s more, %s (-o json lists them)", thousands(uint64(len(rest))), notWell(rest))
 	}
 	d.troubles(s, shown)
 }
 
-// shownTargets returns the targets to list, and how many are left out.
-func shownTargets(all []Target) (shown []*Target, hidden int) {
-	for i := range all {
-		shown = append(shown, &all[i])
+// worstFirst returns targets in their order, but with those that are not well first if there are too many to list.
+func worstFirst(targets []Target) []*Target {
+	all := make([]*Target, len(targets))
+	for i := range targets {
+		all[i] = &targets[i]
 	}
-	if len(shown) <= mostRows {
-		return shown, 0
+	if len(all) <= mostRows {
+		return all
 	}
-	slices.SortStableFunc(shown, func(a, b *Target) int {
+	slices.SortStableFunc(all, func(a, b *Target) int {
 		switch {
 		case a.well() == b.well():
 			return 0
@@ -44,11 +47,21 @@ func shownTargets(all []Target) (shown []*Target, hidden int) {
 		}
 		return 1
 	})
-	keep := mostRows
-	for keep < len(shown) && !shown[keep].well() {
-		keep++
+	return all
+}
+
+// notWell counts the targets that are not well: "all well", "7 of them not well".
+func notWell(targets []*Target) string {
+	bad := 0
+	for _, t := range targets {
+		if !t.well() {
+			bad++
+		}
 	}
-	return shown[:keep], len(shown) - keep
+	if bad == 0 {
+		return "all well"
+	}
+	return thousands(uint64(bad)) + " of them not well"
 }
 
 func (d *Document) titles(l *Listener) []string {
@@ -59,14 +72,21 @@ func (d *Document) titles(l *Listener) []string {
 	if l.Measured != nil {
 		titles = append(titles, " MEASURED", " OFF")
 	}
-	if hasCounters(l) {
+	if l.counted() {
 		titles = append(titles, " CONNECTIONS", " OPEN")
+	}
+	if l.anyFailed() {
+		titles = append(titles, " FAILED")
 	}
 	return append(titles, "PROBE")
 }
 
-func hasCounters(l *Listener) bool {
-	return slices.ContainsFunc(l.Targets, func(t Target) bool { return t.Counters != nil })
+// counted tells whether connections are counted: for all targets, or for none.
+func (l *Listener) counted() bool { return len(l.Targets) > 0 && l.Targets[0].Counters != nil }
+
+// anyFailed tells whether a target did not accept connections, which were sent to others then.
+func (l *Listener) anyFailed() bool {
+	return slices.ContainsFunc(l.Targets, func(t Target) bool { return t.Counters != nil && t.Counters.Failed > 0 })
 }
 
 func (d *Document) row(l *Listener, t *Target) []string {
@@ -78,12 +98,12 @@ func (d *Document) row(l *Listener, t *Target) []string {
 	if m := l.Measured; m != nil {
 		row = append(row, measuredCells(t, m)...)
 	}
-	if hasCounters(l) {
-		c := observe.TargetCounters{}
-		if t.Counters != nil {
-			c = *t.Counters
-		}
+	if l.counted() {
+		c := cmp.Or(t.Counters, &observe.TargetCounters{})
 		row = append(row, thousands(c.Connections), thousands(uint64(max(c.Active, 0))))
+		if l.anyFailed() {
+			row = append(row, thousands(c.Failed))
+		}
 	}
 	return append(row, d.condition(t))
 }
