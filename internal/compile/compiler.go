@@ -141,7 +141,8 @@ type pass struct {
 }
 
 func (p *pass) end() Result {
-	if p.freed {
+	for rounds := len(p.c.waiting); p.freed && rounds > 0; rounds-- {
+		p.freed = false // each round helps somebody, or is the last
 		p.retryWaiting()
 	}
 	p.publishFrontends()
@@ -211,10 +212,9 @@ func (c *Compiler) Forget() Result {
 	p := c.begin()
 	for _, r := range c.alloc.Records() {
 		if c.services[r.Owner] == nil {
-			c.alloc.Release(r.Owner)
+			p.freed = c.alloc.Release(r.Owner) || p.freed
 			delete(c.since, r.Owner)
 			delete(c.recorded, r.Owner)
-			p.freed = true
 		}
 	}
 	return p.end()

@@ -97,7 +97,7 @@ func (p *pass) removeService(name plan.ServiceName) {
 	p.publish(s, unit{})
 	p.findings[serviceOwner(name)] = nil
 	delete(p.c.services, name)
-	delete(p.c.inSpace[name.Namespace], name)
+	deleteFrom(p.c.inSpace, name.Namespace, name)
 	delete(p.c.since, name)
 	delete(p.c.recorded, name)
 	delete(p.c.waiting, name)

@@ -73,7 +73,7 @@ func (c *Compiler) indexNodes(s *service) {
 	}
 	for n := range s.onNodes {
 		if !now[n] {
-			delete(c.onNode[n], s.name)
+			deleteFrom(c.onNode, n, s.name)
 		}
 	}
 	for n := range now {
@@ -83,6 +83,13 @@ func (c *Compiler) indexNodes(s *service) {
 		c.onNode[n][s.name] = true
 	}
 	s.onNodes = now
+}
+
+// deleteFrom takes a Service out of one of the sets of an index.
+func deleteFrom(index map[string]map[plan.ServiceName]bool, key string, name plan.ServiceName) {
+	if delete(index[key], name); len(index[key]) == 0 {
+		delete(index, key)
+	}
 }
 
 // publishFrontends works out the frontends of the addresses that somebody started or stopped using.

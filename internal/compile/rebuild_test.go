@@ -3,7 +3,11 @@ package compile_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"github.com/naru-lb/naru/internal/compile"
+	"github.com/naru-lb/naru/internal/object"
 )
 
 // Whatever happened before, a compiler that starts from what was recorded comes to the same plan: nothing that is served
@@ -69,3 +73,25 @@ func randomAnnotation(r *rand.Rand) string {
 }
 
 func oneOf(r *rand.Rand, texts ...string) string { return texts[r.IntN(len(texts))] }
+
+// A manifest that is missing may only be unreadable, so its Service's address is nobody else's until all are known to be
+// read.
+func TestARecordedAddressIsHeldUntilItIsForgotten(t *testing.T) {
+	one := strings.Replace(pools, "192.0.2.1-192.0.2.4", "192.0.2.1", 1)
+	first := compile.New(compile.Options{})
+	first.Apply(object.Update{Set: parse(t, one+service("default/gone", ""))})
+	c := compile.New(compile.Options{Records: first.Records()})
+	c.Apply(object.Update{Set: parse(t, one+service("default/a", ""))})
+	if n := len(c.Plan().Frontends); n != 0 {
+		t.Fatalf("%d addresses are given, and the only one is recorded for another Service", n)
+	}
+	if n := len(c.Records()); n != 1 {
+		t.Fatalf("%d records, want that of the missing Service", n)
+	}
+	if got := compiled(c.Forget()); got != "default/a" {
+		t.Errorf("compiled %q, want the Service that waits", got)
+	}
+	if records := c.Records(); len(records) != 1 || records[0].Owner.Name != "a" || records[0].Since.IsZero() {
+		t.Errorf("records %v, want that of the Service that has the address now", records)
+	}
+}

@@ -47,10 +47,14 @@ func (p *pass) compileService(s *service) {
 	}
 	found := slices.Clone(s.now.findings)
 	served, outcome := p.settle(s, &found)
+	shown := s.now
+	if served != nil {
+		shown = served
+	}
 	u := unit{service: plan.Service{
 		ServiceName: s.name,
-		Dialects:    s.now.intent.Dialects,
-		Policy:      string(policyOf(s.spec)),
+		Dialects:    shown.intent.Dialects,
+		Policy:      string(policyOf(shown.svc)),
 		Pending:     outcome.pending,
 		Kept:        served != nil && served != s.now,
 		Trace:       outcome.trace,
@@ -110,11 +114,8 @@ func (s *service) hear(w *wish, warnings []ipam.Warning) {
 
 // withdraw gives back everything that s holds.
 func (p *pass) withdraw(s *service) {
-	if len(s.assigned) > 0 {
-		p.freed = true
-	}
 	s.assigned, s.heard, s.good = nil, nil, nil
-	p.c.alloc.Release(s.name)
+	p.freed = p.c.alloc.Release(s.name) || p.freed
 }
 
 func (p *pass) report(s *service, found []finding.Finding) {

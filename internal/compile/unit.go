@@ -19,7 +19,7 @@ import (
 const (
 	defaultTCPIdle             = 4 * time.Minute // Azure's; AWS has 350 s
 	defaultUDPIdle             = 2 * time.Minute // AWS'
-	defaultConnectTimeout      = 3 * time.Second
+	defaultConnectTimeout      = 5 * time.Second
 	defaultDeregistrationDelay = 5 * time.Minute // AWS'
 	defaultAffinity            = 3 * time.Hour   // core/v1 ClientIPConfig
 )

@@ -94,13 +94,15 @@ func (h *holder) assigned() []Assigned {
 	return list
 }
 
-// Release takes away what an owner has. It gets the same addresses again if it comes back before somebody else needs
-// them; see released.go.
-func (a *Allocator) Release(o Owner) {
-	if h := a.holders[o]; h != nil {
-		a.drop(h)
-		a.remember(h)
+// Release takes away what an owner has, and tells whether others that wait may have a chance now. The owner gets the same
+// addresses again if it comes back before somebody else needs them; see released.go.
+func (a *Allocator) Release(o Owner) (freed bool) {
+	h := a.holders[o]
+	if h == nil {
+		return false
 	}
+	a.drop(h)
+	return a.remember(h)
 }
 
 // add makes h the holder of what it has.
