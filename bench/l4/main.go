@@ -34,8 +34,8 @@ type pace struct {
 }
 
 var (
-	fullPace  = pace{Rounds: 9, MemoryRounds: 3, Warm: 300 * time.Millisecond, Slice: 1500 * time.Millisecond, Idle: 10_000}
-	quickPace = pace{Rounds: 3, MemoryRounds: 1, Warm: 150 * time.Millisecond, Slice: 350 * time.Millisecond, Idle: 10_000}
+	fullPace  = pace{Rounds: 8, MemoryRounds: 3, Warm: 300 * time.Millisecond, Slice: 1500 * time.Millisecond, Idle: 10_000}
+	quickPace = pace{Rounds: 2, MemoryRounds: 1, Warm: 100 * time.Millisecond, Slice: 300 * time.Millisecond, Idle: 10_000}
 )
 
 func main() {
@@ -85,7 +85,7 @@ func run(ctx context.Context, naru string, install bool, output string, p pace) 
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	rivals := []rival{naruRival(naru), haproxyRival(programs, p.Idle), nginxRival(programs, p.Idle)}
+	rivals := append([]rival{naruRival(naru), nginxRival(programs, p.Idle)}, haproxyRivals(programs, p.Idle)...)
 	versions, err := versionsOf(ctx, rivals)
 	if err != nil {
 		return err

@@ -16,7 +16,8 @@ type metric struct {
 	Name string  `json:"name"`
 	Unit string  `json:"unit"`
 	More bool    `json:"moreIsBetter"`
-	Goal float64 `json:"goal,omitempty"` // what the ratio to the better of the two should be at most; 0: none
+	Info bool    `json:"info,omitempty"` // says how it was measured, and is no merit
+	Goal float64 `json:"goal,omitempty"` // what the ratio to the best of the others should be at most; 0: none
 }
 
 // figures are what the rounds gave for one metric, for each rival in their order.
@@ -79,48 +80,61 @@ func (b *bench) note(format string, args ...any) {
 
 // memory measures idle connections, each time with a process just started: memory once taken is not given back.
 func (b *bench) memory(ctx context.Context) error {
+	// The kernel keeps memory of sockets that are gone, so that whoever is first seems to need more. That is nobody.
+	if _, err := b.idle(ctx, 0); err != nil {
+		return fmt.Errorf("%s: %w", b.rivals[0].name, err)
+	}
 	for round := range b.pace.MemoryRounds {
 		b.note("memory, round %d of %d", round+1, b.pace.MemoryRounds)
 		for _, i := range b.order(round) {
-			if err := b.idle(ctx, i); err != nil {
+			m, err := b.idle(ctx, i)
+			if err != nil {
 				return fmt.Errorf("%s: %w", b.rivals[i].name, err)
 			}
+			b.recordMemory(i, m)
 		}
 	}
 	return nil
 }
 
-func (b *bench) idle(ctx context.Context, i int) error {
+// idle returns the memory before and with idle connections.
+func (b *bench) idle(ctx context.Context, i int) (m [2]memory, err error) {
 	p, err := start(b.place, b.rivals[i], b.dir)
 	if err != nil {
-		return err
+		return m, err
 	}
 	defer p.stop()
-	if err := p.ready(ctx, b.load); err != nil {
-		return err
-	}
 	// Code and buffers that the first connections bring are no cost of those after them.
 	warm := workload{name: "warm-up", clients: 16}
-	if err := errors.Join(b.load.begin(warm, p.at), b.load.run(ctx, b.pace.Warm, nil), b.load.finish(ctx)); err != nil {
-		return err
-	}
-	before, err := b.restedMemory(ctx, p)
-	if err != nil {
-		return err
-	}
-	if err := b.load.settle(ctx, b.pace.Idle); err != nil {
-		return err
-	}
-	after, err := b.restedMemory(ctx, p)
-	if err != nil {
-		return err
-	}
+	err = inTurn(
+		func() error { return p.ready(ctx, b.load) },
+		func() error { return b.load.begin(warm, p.at) },
+		func() error { return b.load.run(ctx, b.pace.Warm, nil) },
+		func() error { return b.load.finish(ctx) },
+		func() error { m[0], err = b.restedMemory(ctx, p); return err },
+		func() error { return b.load.settle(ctx, b.pace.Idle) },
+		func() error { m[1], err = b.restedMemory(ctx, p); return err },
+		func() error { return b.load.finish(ctx) },
+	)
+	return m, err
+}
+
+func (b *bench) recordMemory(i int, m [2]memory) {
 	each := func(before, after float64) float64 { return (after - before) / float64(b.pace.Idle) }
-	b.add(metric{Name: "memory of an idle connection", Unit: "KiB PSS", Goal: 1}, i, each(before.pss, after.pss))
-	b.add(metric{Name: "the same", Unit: "KiB RSS"}, i, each(before.rss, after.rss))
-	b.add(metric{Name: "kernel memory for it", Unit: "KiB slab"}, i, each(before.slab, after.slab))
-	b.add(metric{Name: "memory before", Unit: "MiB PSS"}, i, before.pss/1024)
-	return b.load.finish(ctx)
+	b.add(metric{Name: "memory of an idle connection", Unit: "KiB PSS", Goal: 1}, i, each(m[0].pss, m[1].pss))
+	b.add(metric{Name: "the same", Unit: "KiB RSS"}, i, each(m[0].rss, m[1].rss))
+	b.add(metric{Name: "kernel memory for it", Unit: "KiB slab"}, i, each(m[0].slab, m[1].slab))
+	b.add(metric{Name: "memory before", Unit: "MiB PSS", Info: true}, i, m[0].pss/1024)
+}
+
+// inTurn takes steps until one fails.
+func inTurn(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restedMemory waits for a second before it looks, so that what is going on is over.
@@ -161,7 +175,10 @@ func (b *bench) speed(ctx context.Context) error {
 // slice puts one proxy under one load for a moment.
 func (b *bench) slice(ctx context.Context, w workload, i int, p *process) error {
 	l := b.load
-	if err := errors.Join(l.begin(w, p.at), l.run(ctx, b.pace.Warm, nil)); err != nil {
+	if err := l.begin(w, p.at); err != nil {
+		return err
+	}
+	if err := l.run(ctx, b.pace.Warm, nil); err != nil {
 		return err
 	}
 	before, err := cpuOf(p.pids)
@@ -208,5 +225,5 @@ func (b *bench) record(w workload, i int, l *load, cpu, took time.Duration) {
 			b.add(metric{Name: w.name, Unit: "p99 us"}, i, quantile(delays, 0.99))
 		}
 	}
-	b.add(metric{Name: w.name, Unit: "CPU busy"}, i, cpu.Seconds()/took.Seconds())
+	b.add(metric{Name: w.name, Unit: "CPU busy", Info: true}, i, cpu.Seconds()/took.Seconds())
 }

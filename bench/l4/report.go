@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -27,12 +28,12 @@ type row struct {
 	metric
 	Values []spread `json:"values"`
 	// Ratios are those of the first rival to each of the others, round by round.
-	Ratios   []spread `json:"ratios"`
-	ToBetter float64  `json:"ratioToBetter"` // the median ratio to the better one of the others
+	Ratios []spread `json:"ratios"`
+	ToBest float64  `json:"ratioToBest"` // the median ratio to the best of the others
 }
 
 // reached tells whether the goal is reached, where there is one.
-func (r row) reached() bool { return r.ToBetter <= r.Goal }
+func (r row) reached() bool { return r.ToBest <= r.Goal }
 
 func newReport(w place, versions []string, rivals []rival, p pace, found []figures) report {
 	r := report{Date: time.Now().UTC().Format("2006-01-02 15:04 UTC"), Machine: w, Pace: p, Versions: versions}
@@ -47,16 +48,16 @@ func newReport(w place, versions []string, rivals []rival, p pace, found []figur
 
 func newRow(f figures) row {
 	r := row{metric: f.metric}
+	var medians []float64
 	for i, values := range f.of {
 		r.Values = append(r.Values, spreadOf(values))
 		if i > 0 {
-			r.Ratios = append(r.Ratios, spreadOf(ratios(f.of[0], values)))
+			ratio := spreadOf(ratios(f.of[0], values))
+			r.Ratios = append(r.Ratios, ratio)
+			medians = append(medians, ratio.Median)
 		}
 	}
-	r.ToBetter = r.Ratios[0].Median
-	for _, other := range r.Ratios[1:] {
-		r.ToBetter = againstBetter(r.ToBetter, other.Median, r.More)
-	}
+	r.ToBest = againstBest(medians, r.More)
 	return r
 }
 
@@ -71,7 +72,7 @@ func versionsOf(ctx context.Context, rivals []rival) ([]string, error) {
 		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		all = append(all, first)
 	}
-	return all, nil
+	return slices.Compact(all), nil
 }
 
 func (r report) text(out io.Writer) error {
@@ -83,9 +84,9 @@ func (r report) text(out io.Writer) error {
 		fmt.Fprintf(w, "%s\t", name)
 	}
 	for _, name := range r.Rivals[1:] {
-		fmt.Fprintf(w, "%s/%s\tquartiles\t", r.Rivals[0], name)
+		fmt.Fprintf(w, "to %s\t", name)
 	}
-	fmt.Fprint(w, "/better\tgoal\t\n")
+	fmt.Fprint(w, "to the best\tgoal\t\n")
 	for i, row := range r.Rows {
 		name := row.Name
 		if i > 0 && name == r.Rows[i-1].Name {
@@ -120,17 +121,21 @@ func (r row) text(w io.Writer, name string) {
 	for _, v := range r.Values {
 		fmt.Fprintf(w, "%s\t", figure(v.Median))
 	}
-	for _, v := range r.Ratios {
-		fmt.Fprintf(w, "%.2f\t%.2f-%.2f\t", v.Median, v.Low, v.High)
+	if r.Info {
+		fmt.Fprintln(w, strings.Repeat("\t", len(r.Ratios)+2))
+		return
 	}
-	fmt.Fprintf(w, "%.2f\t", r.ToBetter)
+	for _, v := range r.Ratios {
+		fmt.Fprintf(w, "%.2f (%.2f-%.2f)\t", v.Median, v.Low, v.High)
+	}
+	fmt.Fprintf(w, "%.2f\t", r.ToBest)
 	switch {
 	case r.Goal == 0:
 		fmt.Fprint(w, "\t\n")
 	case r.reached():
-		fmt.Fprintf(w, "%.1f, reached\t\n", r.Goal)
+		fmt.Fprintf(w, "%.1f: reached\t\n", r.Goal)
 	default:
-		fmt.Fprintf(w, "%.1f, missed\t\n", r.Goal)
+		fmt.Fprintf(w, "%.1f: missed\t\n", r.Goal)
 	}
 }
 

@@ -14,10 +14,9 @@ type rival struct {
 	name    string
 	at      netip.AddrPort // where it listens
 	version []string       // the command that prints its version
-	// command returns how it is started in the foreground, after config was written into file.
-	command func(file string) []string
 	config  string
-	file    string // its name
+	file    string                     // where config is written to
+	command func(file string) []string // starts it in the foreground
 }
 
 // The servers behind all proxies: one port on many addresses, so that no proxy runs out of ports of its own.
@@ -76,10 +75,19 @@ endpoints:
 	}
 }
 
-func haproxyRival(f programs, idle int) rival {
-	at := rivalAddress(2)
+// haproxyRivals returns two. splice-auto leaves it to HAProxy when to splice; where it decides not to, a GiB costs it four
+// times as much. Always splicing makes a GiB cheap, and new connections dearer. Naru is held against both.
+func haproxyRivals(f programs, idle int) []rival {
+	auto := haproxyRival(f, idle, rivalAddress(2), "splice-auto")
+	auto.name, auto.file = "haproxy", "haproxy.cfg"
+	always := haproxyRival(f, idle, rivalAddress(3), "splice-request", "splice-response")
+	always.name, always.file = "haproxy-splice", "haproxy-splice.cfg"
+	return []rival{auto, always}
+}
+
+func haproxyRival(f programs, idle int, at netip.AddrPort, options ...string) rival {
 	var b strings.Builder
-	// Pipes of 256 KiB are what Naru has too; the default of 64 KiB would cost HAProxy more calls for each GiB.
+	// Pipes of 256 KiB are what Naru has too.
 	fmt.Fprintf(&b, `global
   nbthread 1
   maxconn %d
@@ -87,7 +95,6 @@ func haproxyRival(f programs, idle int) rival {
   tune.pipesize 262144
 defaults
   mode tcp
-  option splice-auto
   timeout connect 5s
   timeout client 4m
   timeout server 4m
@@ -95,17 +102,20 @@ listen bench
   bind %s
   balance roundrobin
 `, idle+200, at)
+	for _, o := range options {
+		fmt.Fprintf(&b, "  option %s\n", o)
+	}
 	for i, s := range servers() {
 		fmt.Fprintf(&b, "  server s%d %s:%d\n", i, s, serverPort)
 	}
 	return rival{
-		name: "haproxy", at: at, version: []string{f.haproxy, "-v"}, config: b.String(), file: "haproxy.cfg",
+		at: at, version: []string{f.haproxy, "-v"}, config: b.String(),
 		command: func(file string) []string { return []string{f.haproxy, "-db", "-f", file} },
 	}
 }
 
 func nginxRival(f programs, idle int) rival {
-	at := rivalAddress(3)
+	at := rivalAddress(4)
 	var b strings.Builder
 	if f.stream != "" {
 		fmt.Fprintf(&b, "load_module %s;\n", f.stream)

@@ -40,10 +40,10 @@ func ratios(of, by []float64) []float64 {
 	return out
 }
 
-// againstBetter is the ratio to the better of two: of a cost the larger ratio, of a yield the smaller one.
-func againstBetter(a, b float64, more bool) float64 {
-	if more {
-		return min(a, b)
+// againstBest is the ratio to the best of several: of a cost the largest ratio, of a yield the smallest one.
+func againstBest(ratios []float64, moreIsBetter bool) float64 {
+	if moreIsBetter {
+		return slices.Min(ratios)
 	}
-	return max(a, b)
+	return slices.Max(ratios)
 }

@@ -46,7 +46,7 @@ func TestRatiosAreTakenRoundByRound(t *testing.T) {
 	}
 }
 
-func TestTheBetterRivalIsTheCheaperOneOfCostsAndTheFasterOneOfRates(t *testing.T) {
+func TestTheBestRivalIsTheCheapestOfCostsAndTheFastestOfRates(t *testing.T) {
 	// Rounds in which naru costs 2, and the others 4 and 1; then yields 2, and the others 4 and 1.
 	of := [][]float64{{2, 2, 2}, {4, 4, 4}, {1, 1, 1}}
 	for _, c := range []struct {
@@ -59,8 +59,8 @@ func TestTheBetterRivalIsTheCheaperOneOfCostsAndTheFasterOneOfRates(t *testing.T
 		{metric{More: true}, 0.5, false},
 	} {
 		r := newRow(figures{c.metric, of})
-		if r.ToBetter != c.want || r.Goal != 0 && r.reached() != c.reached {
-			t.Errorf("%+v: the ratio to the better is %v (reached: %v), want %v (%v)", c.metric, r.ToBetter, r.reached(), c.want, c.reached)
+		if r.ToBest != c.want || r.Goal != 0 && r.reached() != c.reached {
+			t.Errorf("%+v: the ratio to the best is %v (reached: %v), want %v (%v)", c.metric, r.ToBest, r.reached(), c.want, c.reached)
 		}
 		if r.Ratios[0].Median != 0.5 || r.Ratios[1].Median != 2 {
 			t.Errorf("%+v: the ratios are %v, want medians 0.5 and 2", c.metric, r.Ratios)
