@@ -106,7 +106,33 @@ var mistakes = []struct {
 	{"annotations in spec", service("spec:\n  annotations: {a: b}\n  ports:\n  - port: 80\n"), []string{
 		"6:3-14 error NR0106 spec.annotations: 'annotations' belongs in metadata, not in spec"}},
 	{"a name left of metadata", "apiVersion: v1\nkind: Namespace\nmetadata:\nname: x\n", []string{
-		"4:1-5 error NR0106 name: 'name' belongs in metadata, not in the top level"}},
+		"4:1-5 error NR0102 metadata.name: 'name' stands left of 'metadata', which it belongs to"}},
+	{"everything left of what it belongs to", "apiVersion: v1\nkind: Service\nmetadata:\nname: web\nlabels:\n  a: b\nspec:\nports:\n- port: 80\n", []string{
+		"4:1-5 error NR0102 metadata.name: 'name' stands left of 'metadata', which it belongs to",
+		"8:1-6 error NR0102 spec.ports: 'ports' stands left of 'spec', which it belongs to"}},
+	{"keys that fall out of each item of a list in its parent's column", service("spec:\n  ports:\n  - name: http\n  port: 80\n  - name: https\n  port: 443\n"), []string{
+		"8:3-7 error NR0102 spec.ports[0].port: 'port' stands left of its list item",
+		"10:3-7 error NR0102 spec.ports[1].port: 'port' stands left of its list item"}},
+	{"a list without its dash, in its parent's column", service("spec:\n  ports:\n  name: http\n  port: 80\n"), []string{
+		"7:3-7 error NR0102 spec.ports[0].name: 'ports' is a list, so a dash is missing before 'name'"}},
+	{"a dash without a blank", service("spec:\n  ports:\n  -port: 80\n"), []string{
+		"7:3-8 error NR0101 spec.-port: a blank is missing after the dash"}},
+	{"a section one column too deep", service(" spec:\n  ports:\n  - port: 80\n"), []string{
+		"5:2-6 error NR0102 spec: 'spec' stands 1 column too far right"}},
+	{"a kind in typographic quotes", "apiVersion: v1\nkind: “Service”\nmetadata: {name: x}\n", []string{
+		"2:7-16 error NR1103 kind: 'kind' has typographic quotes or blanks, which are part of the value"}},
+	{"a group with a slip", "apiVersion: naru.dv/v1alpha1\nkind: AddressPool\nmetadata: {name: x}\n", []string{
+		"1:13-29 error NR0112 apiVersion: AddressPool has apiVersion naru.dev/v1alpha1, not \"naru.dv/v1alpha1\""}},
+	{"a group that Kubernetes keeps for itself", "apiVersion: networking.k8s.io/v1\nkind: Service\nmetadata: {name: x}\n", []string{
+		"1:13-33 error NR0112 apiVersion: Service has apiVersion v1, not \"networking.k8s.io/v1\""}},
+	{"somebody else's kind of the same name", "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: x}\n", []string{
+		"2:1-5 note NR0107 kind: Naru does not read Service (serving.knative.dev/v1)"}},
+	{"a list of objects with a slip", "apiVersion: v1\nkind: List\nitem:\n- apiVersion: v1\n", []string{
+		"3:1-5 error NR0105 item: a List has no field 'item'; did you mean 'items'?"}},
+	{"JSON without a comma", "{\"apiVersion\": \"v1\",\n\"kind\": \"Namespace\"\n\"metadata\": {\"name\": \"a\"}}\n", []string{
+		"3:1-2 error NR0101 : the JSON is broken here: invalid character '\"' after object key:value pair"}},
+	{"JSON that ends too early", "{\"apiVersion\": \"v1\", \"kind\": \"Namespace\", \"metadata\": {\"name\": \"a\"}\n", []string{
+		"1:67-68 error NR0101 : the JSON ends too early: a bracket or a quote is not closed"}},
 	{"annotations that are not text", service("  annotations:\n    a: true\n    b: 5\n    c:\n    d: \"yes\"\nspec:\n  ports:\n  - port: 80\n"), []string{
 		"6:8-12 error NR1104 metadata.annotations.a: the value of the annotation is true or false, not text: it needs quotes",
 		"7:8-9 error NR1104 metadata.annotations.b: the value of the annotation is the number 5, not text: it needs quotes",
@@ -118,7 +144,7 @@ var mistakes = []struct {
 	{"a fraction", service("spec:\n  ports:\n  - port: 80.5\n"), []string{
 		"7:11-15 error NR0109 spec.ports[0].port: 'port' must be a whole number, and 80.5 is not"}},
 	{"a mapping for a list", service("spec:\n  ports:\n    port: 80\n"), []string{
-		"7:5-13 error NR0109 spec.ports: 'ports' must be a list, not a mapping"}},
+		"7:5-13 error NR0109 spec.ports: 'ports' must be a list: a dash is missing before 'port'"}},
 	{"a value that is none of the few", service("spec:\n  type: Loadbalancer\n  ports:\n  - port: 80\n    protocol: tcp\n"), []string{
 		"6:9-21 error NR1302 spec.type: 'type' cannot be \"Loadbalancer\"; did you mean LoadBalancer?",
 		"9:15-18 error NR1302 spec.ports[0].protocol: 'protocol' cannot be \"tcp\"; did you mean TCP?"}},
@@ -149,7 +175,7 @@ var mistakes = []struct {
 	{"a kind in the plural", "apiVersion: v1\nkind: Services\nmetadata: {name: x}\n", []string{
 		"2:7-15 error NR0107 kind: there is no kind \"Services\"; did you mean Service?"}},
 	{"a version that there is not", "apiVersion: v2\nkind: Service\nmetadata: {name: x}\n", []string{
-		"1:13-15 error NR0112 apiVersion: a Service has apiVersion v1, not \"v2\""}},
+		"1:13-15 error NR0112 apiVersion: Service has apiVersion v1, not \"v2\""}},
 	{"a version that is gone", "apiVersion: discovery.k8s.io/v1beta1\nkind: EndpointSlice\nmetadata: {name: x}\n", []string{
 		"1:13-37 error NR0108 apiVersion: EndpointSlice discovery.k8s.io/v1beta1 is not served since Kubernetes 1.25"}},
 	{"MetalLB's old pool", "apiVersion: metallb.io/v1beta1\nkind: AddressPool\nmetadata: {name: x}\n", []string{
@@ -161,7 +187,7 @@ var mistakes = []struct {
 	{"an endpoint that is no address", "apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\nsubsets:\n- addresses: [{ip: 10.0.0.300}]\n  ports: [{port: 80}]\n", []string{
 		"5:20-30 error NR1302 subsets[0].addresses[0].ip: 'ip' must be an address, IPv4 or IPv6, not \"10.0.0.300\""}},
 	{"a namespace where there is none", "apiVersion: naru.dev/v1alpha1\nkind: AddressPool\nmetadata: {name: x, namespace: z}\nspec: {addresses: [192.0.2.0/24]}\n", []string{
-		"3:21-30 note NR1301 metadata.namespace: a AddressPool is in no namespace: the field has no effect"}},
+		"3:21-30 note NR1301 metadata.namespace: AddressPool is in no namespace: the field has no effect"}},
 	{"an alias in what it stands for", service("spec: &s\n  selector: *s\n  ports: [{port: 80}]\n"), []string{
 		"6:13-15 error NR0101 spec.selector: the alias *s stands for something that holds itself"}},
 	{"the second document of three", service("spec: {ports: [{port: 80}]}\n") + "---\nkind: [\n---\n" + service("spec: {ports: [{port: 0}]}\n"), []string{

@@ -122,6 +122,10 @@ func (d *decoder) mismatch(s slot, want reflect.Type) {
 	if n.Kind == yaml.ScalarNode && isWhole(want) && isNumber(resolve(n).value) {
 		message = fmt.Sprintf("%s must be %s, and %s is not", d.last(), expected(want), clip(n.Value))
 	}
+	if lines, ok := d.asItem(n, want); ok {
+		d.wrong(s, fmt.Sprintf("%s must be a list: a dash is missing before '%s'", d.last(), clip(keyText(slot{key: n.Content[0]}))), lines)
+		return
+	}
 	d.wrong(s, message, mendType(s, n, want))
 }
 
@@ -269,6 +273,14 @@ func describe(n *yaml.Node) string {
 		return fmt.Sprintf("the text %q", clipTo(v, 24))
 	}
 	return "the number " + clipTo(n.Value, 24)
+}
+
+// shortKey shortens a key for a message: of a long one with a prefix it leaves the name.
+func shortKey(s string) string {
+	if i := strings.LastIndexByte(s, '/'); i >= 0 && len(s) > 40 {
+		s = s[i+1:]
+	}
+	return clip(s)
 }
 
 // clipTo shortens s to n characters.

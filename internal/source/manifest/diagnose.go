@@ -91,6 +91,9 @@ func diagnose(t *text, err error) mend {
 	if m, ok := badCharacter(t, err); ok {
 		return m
 	}
+	if m, ok := brokenJSON(t); ok {
+		return m
+	}
 	if len(t.body) <= maxDocument {
 		for _, try := range []func(*text, error) (mend, bool){mendTabs, mendTypography, mendIndentation} {
 			if m, ok := try(t, err); ok {

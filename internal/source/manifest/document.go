@@ -10,12 +10,15 @@ import (
 	"github.com/naru-lb/naru/internal/object"
 )
 
-// maxLists is how deep lists of objects may be nested in each other.
-const maxLists = 4
-
 // document reads one document.
 func (r *reader) document(t text) {
 	root, err := parseYAML(t.body)
+	if err != nil {
+		if plain, ok := plainJSON(t); ok {
+			t = plain
+			root, err = parseYAML(t.body)
+		}
+	}
 	switch {
 	case err != nil:
 		r.result.Documents++
@@ -150,35 +153,6 @@ func presentOr(s, otherwise slot) slot {
 		return s
 	}
 	return otherwise
-}
-
-// list reads the items of a list of objects. Items of a typed list (ServiceList) need not say what they are.
-func (d *document) list(root *yaml.Node, at Path, h header, depth int) {
-	var inherited typeName
-	if h.kind != "List" {
-		inherited = typeName{h.apiVersion, strings.TrimSuffix(h.kind, "List")}
-	}
-	items, ok := child(root, Step{Name: "items"})
-	if !ok || target(items.value).Kind == yaml.ScalarNode && resolve(target(items.value)).value == nil {
-		return
-	}
-	seq := target(items.value)
-	if seq.Kind != yaml.SequenceNode || depth >= maxLists {
-		message := "'items' must be a list, not " + describe(seq)
-		if seq.Kind == yaml.SequenceNode {
-			message = fmt.Sprintf("lists of objects are nested more than %d deep", maxLists)
-		}
-		f := finding.New(finding.WrongType, message).With("The document is not applied.", "Put each object behind a dash below items.")
-		f.Path = "items"
-		d.refuse(object.Key{}, f, items)
-		return
-	}
-	if items.value.Kind == yaml.AliasNode && !d.spend(len(seq.Content)) {
-		return
-	}
-	for i, item := range seq.Content {
-		d.object(item, at.Field("items").Item(i), inherited, depth+1)
-	}
 }
 
 // aliasBudget is how many values aliases and merge keys of one document may stand for: each may hold others, so that a

@@ -67,8 +67,12 @@ var hostile = []struct{ name, head, line, tail string }{
 	{"bytes that are no text", "", "\xff", ""},
 }
 
-// perByte is how many bytes of memory one byte of text may cost, for as often as it is parsed.
-const perByte = 1500
+// perByte is how many bytes of memory one byte of text may cost, for as often as it is parsed; perDocument is what a
+// parser of YAML costs before it has read anything.
+const (
+	perByte     = 1500
+	perDocument = 60_000
+)
 
 // cost reads a text and returns how much memory that took, and how much it may take.
 func cost(body string) (took, allowed uint64) {
@@ -78,7 +82,7 @@ func cost(body string) (took, allowed uint64) {
 	r.read([]byte(body))
 	runtime.ReadMemStats(&after)
 	tried := tryEffort - max(r.effort, 0)
-	return after.TotalAlloc - before.TotalAlloc, perByte * uint64(10_000+len(body)+tried)
+	return after.TotalAlloc - before.TotalAlloc, uint64(perByte*(10_000+len(body)+tried) + perDocument*r.result.Documents)
 }
 
 func TestTheCostOfATextGrowsNoFasterThanTheText(t *testing.T) {

@@ -31,8 +31,11 @@ func readHeader(root *yaml.Node, inherited typeName) header {
 		h.apiVersion = inherited.apiVersion
 	}
 	if meta, ok := child(root, Step{Name: "metadata"}); ok {
-		h.name = textAt(target(meta.value), "name")
-		h.namespace = textAt(target(meta.value), "namespace")
+		in := target(meta.value)
+		if emptyScalar(in) {
+			in = root // what should be in it fell out
+		}
+		h.name, h.namespace = textAt(in, "name"), textAt(in, "namespace")
 	}
 	return h
 }
@@ -104,6 +107,10 @@ func identify(h header) (verdict, object.Kind, finding.Finding) {
 	if k, ok := s.kind(h.typeName); ok {
 		return read, k, finding.Finding{}
 	}
+	if straight := straightened(h.typeName); straight != h.typeName {
+		k, _ := s.kind(straight)
+		return refuse, k, curlyType(h.typeName, straight)
+	}
 	if strings.HasSuffix(h.kind, "List") && h.kind != "List" || h.kind == "List" && h.apiVersion == "v1" {
 		return unpack, object.Kind{}, finding.Finding{}
 	}
@@ -111,8 +118,8 @@ func identify(h header) (verdict, object.Kind, finding.Finding) {
 		k, _ := kindNamed(s, h.kind)
 		return refuse, k, r.finding(h)
 	}
-	if k, ok := kindNamed(s, h.kind); ok && ours(s, k, h.apiVersion) {
-		message := fmt.Sprintf("a %s has apiVersion %s, not %q", k.Name, k.APIVersion, clip(h.apiVersion))
+	if k, ok := kindNamed(s, h.kind); ok && ours(k, h.apiVersion) {
+		message := fmt.Sprintf("%s has apiVersion %s, not %q", k.Name, k.APIVersion, clip(h.apiVersion))
 		f := finding.New(finding.BadObject, message).
 			With("The API server refuses the object.", "apiVersion: "+k.APIVersion)
 		f.Path = "apiVersion"
@@ -153,11 +160,29 @@ func kindNamed(s *schema, name string) (object.Kind, bool) {
 	return object.Kind{}, false
 }
 
-// ours tells whether apiVersion cannot be that of somebody else's kind of the same name: it is in a group of ours,
-// or in one of those that Kubernetes keeps for itself, which have no dot.
-func ours(s *schema, k object.Kind, apiVersion string) bool {
+// straightened returns a type without typographic quotes and blanks.
+func straightened(t typeName) typeName {
+	const odd = typographicQuotes + typographicBlanks
+	return typeName{strings.Trim(t.apiVersion, odd), strings.Trim(t.kind, odd)}
+}
+
+func curlyType(t, straight typeName) finding.Finding {
+	path, fix := "kind", "kind: "+clip(straight.kind)
+	if t.apiVersion != straight.apiVersion {
+		path, fix = "apiVersion", "apiVersion: "+clip(straight.apiVersion)
+	}
+	f := finding.New(finding.CurlyQuotes, fmt.Sprintf("'%s' has typographic quotes or blanks, which are part of the value", path)).
+		With("The API server refuses the object.", fix)
+	f.Path = path
+	return f
+}
+
+// ours tells whether apiVersion cannot be that of somebody else's kind of the same name: it is nearly the right one, or
+// in its group, or in one of those that Kubernetes keeps for itself, which have no dot or end in .k8s.io.
+func ours(k object.Kind, apiVersion string) bool {
 	g := group(apiVersion)
-	return g == group(k.APIVersion) || !strings.Contains(g, ".")
+	return g == group(k.APIVersion) || !strings.Contains(g, ".") || strings.HasSuffix(g, ".k8s.io") ||
+		nearest.Word(apiVersion, []string{k.APIVersion}) != ""
 }
 
 // group returns the API group of an apiVersion, "" for the core group.

@@ -45,7 +45,7 @@ func findMisfit(rows []row) (misfit, bool) {
 		for _, c := range r.dashes {
 			var ok bool
 			if open, ok = enterList(open, c, i, deeper); !ok {
-				return misfit{i, c, true, before}, true
+				return fallenBefore(rows, misfit{i, c, true, before}), true
 			}
 			deeper = true
 		}
@@ -60,6 +60,26 @@ func findMisfit(rows []row) (misfit, bool) {
 		}
 	}
 	return misfit{}, false
+}
+
+// fallenBefore returns, for an item of a list that is closed already, the first of the keys that closed it: those that
+// stand left of their item, in the column of the dashes. Of anything else it returns m.
+func fallenBefore(rows []row, m misfit) misfit {
+	first := -1
+	for i := m.row - 1; i >= 0 && (rows[i].skip || rows[i].indent >= m.column); i-- {
+		r := rows[i]
+		switch {
+		case r.skip || r.indent > m.column:
+		case len(r.dashes) == 0:
+			first = i
+		case first >= 0 && r.key > m.column:
+			open := append(m.open, level{m.column, true, i}, level{r.key, false, i})
+			return misfit{first, m.column, false, open}
+		default:
+			return m
+		}
+	}
+	return m
 }
 
 // leave closes the levels right of a column.
@@ -164,7 +184,7 @@ func bestAttempt(t *text, rows []row, m misfit) *attempt {
 		if to.list != m.dash || to.column == m.column {
 			continue
 		}
-		for _, moved := range [][]int{run(rows, m), alone(rows, m)} {
+		for _, moved := range [][]int{run(rows, m), alone(rows, m), {m.row}} {
 			a := attempt{to: to, rows: moved, by: to.column - m.column}
 			if !a.try(t, rows, m) {
 				continue
@@ -252,10 +272,17 @@ func (a *attempt) edits(t *text) edits {
 	return mended
 }
 
-// betterThan prefers what leaves fewer mistakes, then the shorter way, then a field of the kind to any name in a map.
+// betterThan prefers what leaves fewer mistakes, then the shorter way, then a field of the kind to any name in a map,
+// then what moves fewer lines.
 func (a *attempt) betterThan(b *attempt) bool {
-	return cmp.Or(cmp.Compare(a.errors, b.errors), cmp.Compare(max(a.by, -a.by), max(b.by, -b.by))) < 0 ||
-		a.errors == b.errors && max(a.by, -a.by) == max(b.by, -b.by) && a.declared && !b.declared
+	undeclared := func(a *attempt) int {
+		if a.declared {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.errors, b.errors), cmp.Compare(max(a.by, -a.by), max(b.by, -b.by)),
+		cmp.Compare(undeclared(a), undeclared(b)), cmp.Compare(len(a.rows), len(b.rows))) < 0
 }
 
 // countErrors returns how many errors the objects of a readable document have.

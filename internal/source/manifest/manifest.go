@@ -5,6 +5,7 @@
 //
 //	split.go      text -> documents, so that a broken one spoils no other
 //	diagnose.go   a document that is no YAML -> what is wrong, and the text as it was probably meant
+//	list.go       a list of objects -> its items
 //	identify.go   apiVersion and kind -> a kind that Naru reads, one that it leaves alone, or a mistake
 //	decode.go     YAML nodes -> Go types, refusing what the API server's strict decoding refuses
 //	defaults.go   what the API server fills in

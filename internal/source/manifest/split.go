@@ -13,13 +13,15 @@ const maxDocument = 8 << 20
 
 const byteOrderMark = "\ufeff"
 
-// decodeText returns data as UTF-8 without a byte order mark. Text that is not UTF-8 is told as a problem where it
-// makes the whole file unreadable; single bad bytes are left for the document that they are in.
+// decodeText returns data as UTF-8 without byte order marks at the start of lines, where they also stand after files were
+// put together. Text that is not UTF-8 is told as a problem where it makes the whole file unreadable; single bad bytes
+// are left for the document that they are in.
 func decodeText(data []byte) (body, problem string) {
 	if len(data) >= 2 && (data[0] == 0xfe && data[1] == 0xff || data[0] == 0xff && data[1] == 0xfe) {
 		return decodeUTF16(data)
 	}
-	return strings.TrimPrefix(string(data), byteOrderMark), ""
+	body = strings.TrimPrefix(string(data), byteOrderMark)
+	return strings.ReplaceAll(body, "\n"+byteOrderMark, "\n"), ""
 }
 
 // decodeUTF16 reads what Windows' shells write when output is redirected into a file.

@@ -33,7 +33,7 @@ func (d *decoder) unknown(st *structType, pairs []pair, i int) {
 		d.oddKey(p, odd)
 		return
 	}
-	if d.fellOut(st, pairs, i) {
+	if d.fellOut(st, pairs, i) || d.gluedDash(st, pairs, i) {
 		return
 	}
 	name := nearest.Word(p.name, st.names)
@@ -171,107 +171,6 @@ func (d *decoder) fits(t reflect.Type, n *yaml.Node) bool {
 		return n.Kind == yaml.SequenceNode || t.Elem().Kind() == reflect.Uint8 && n.Kind == yaml.ScalarNode
 	}
 	return n.Kind == yaml.ScalarNode
-}
-
-// fellOut tells whether pairs[i] belongs to the list or mapping of the key before it, but stands left of it. It then
-// reports that, once for all keys that fell out together.
-func (d *decoder) fellOut(st *structType, pairs []pair, i int) bool {
-	if i == 0 || pairs[i].key.Column != pairs[i-1].key.Column || pairs[i].key.Line <= pairs[i-1].key.Line {
-		return false
-	}
-	above := pairs[i-1]
-	f, ok := st.fields[above.name]
-	if !ok {
-		return false
-	}
-	value := target(above.value)
-	switch {
-	case value.Kind == yaml.SequenceNode && value.Style&yaml.FlowStyle == 0 && len(value.Content) > 0:
-		return d.fellOutOfItem(st, pairs, i, value, f)
-	case value.Kind == yaml.ScalarNode && emptyScalar(value) && f.typ.Kind() == reflect.Map && target(pairs[i].value).Kind == yaml.ScalarNode:
-		d.fellOutOfMap(st, pairs, i)
-		return true
-	}
-	return false
-}
-
-func (d *decoder) fellOutOfItem(st *structType, pairs []pair, i int, list *yaml.Node, f field) bool {
-	item := d.schema.of(f.typ)
-	last := len(list.Content) - 1
-	node := list.Content[last]
-	if item == nil || node.Kind != yaml.MappingNode || len(node.Content) == 0 {
-		return false
-	}
-	to, ok := item.fields[pairs[i].name]
-	if _, has := child(node, Step{Name: pairs[i].name}); !ok || has || !d.fits(to.typ, pairs[i].value) {
-		return false
-	}
-	parent := d.at.Field(pairs[i-1].name).Item(last)
-	moved := []pair{}
-	for _, p := range pairs[i:] {
-		_, here := st.fields[p.name]
-		if _, there := item.fields[p.name]; here || !there {
-			break
-		}
-		moved = append(moved, p)
-		d.fallen[p.key] = true
-		d.settle(parent.Field(p.name))
-	}
-	column := node.Column
-	first := d.doc.text.place(node.Line-1, 0, 0).Line
-	effect := fmt.Sprintf("The document is not applied. '%s' belongs to the item that starts on line %d, so it must start in column %d.",
-		pairs[i].name, first, column)
-	d.reportFallen(parent, pairs[i], fmt.Sprintf("'%s' stands left of its list item", pairs[i].name), effect, d.moveRight(moved, column))
-	return true
-}
-
-func (d *decoder) fellOutOfMap(st *structType, pairs []pair, i int) {
-	parent := d.at.Field(pairs[i-1].name)
-	var moved []pair
-	for _, p := range pairs[i:] {
-		if _, here := st.fields[p.name]; here {
-			break
-		}
-		moved = append(moved, p)
-		d.fallen[p.key] = true
-	}
-	above := pairs[i-1].name
-	effect := fmt.Sprintf("The document is not applied. '%s' has the column of '%s', so it is not one of its entries.", clip(pairs[i].name), above)
-	d.reportFallen(parent, pairs[i], fmt.Sprintf("'%s' stands left of '%s', which it belongs to", clip(pairs[i].name), above),
-		effect, d.moveRight(moved, pairs[i].key.Column+2))
-}
-
-func (d *decoder) reportFallen(parent Path, p pair, message, effect, fix string) {
-	at := d.at
-	d.at = parent.Field(p.name)
-	d.report(finding.New(finding.Indentation, message).With(effect, fix), p.slot, true)
-	d.at = at
-}
-
-// moveRight returns the lines of some pairs that follow each other, moved so that their keys start in column.
-func (d *decoder) moveRight(moved []pair, column int) string {
-	var b strings.Builder
-	for _, p := range moved {
-		from, to := p.key.Line, lastLine(p.value)
-		for line := from; line <= max(from, to); line++ {
-			content := d.doc.text.content(line - 1)
-			b.WriteString(strings.Repeat(" ", max(column-p.key.Column, 0)) + strings.TrimRight(content, " \t") + "\n")
-		}
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// lastLine returns the line that the last node of a tree starts on.
-func lastLine(n *yaml.Node) int {
-	line := n.Line
-	for n.Kind != yaml.AliasNode && len(n.Content) > 0 {
-		n = n.Content[len(n.Content)-1]
-		line = max(line, n.Line)
-	}
-	if n.Kind == yaml.ScalarNode && (n.Style&(yaml.LiteralStyle|yaml.FoldedStyle)) != 0 {
-		line += strings.Count(n.Value, "\n")
-	}
-	return line
 }
 
 // maxSearches is how many findings an object may have for misplaced fields still to be looked for.

@@ -44,7 +44,7 @@ func (d *decoder) metadata(kind object.Kind) {
 	}
 	if ns, ok := child(in, Step{Name: "namespace"}); ok && !kind.Namespaced && scalarText(ns.value) != "" {
 		d.add(Path{{Name: "metadata"}, {Name: "namespace"}}, onKey(finding.New(finding.FieldIgnored,
-			fmt.Sprintf("a %s is in no namespace: the field has no effect", kind.Name)).With("None.", "Remove the field.")))
+			fmt.Sprintf("%s is in no namespace: the field has no effect", kind.Name)).With("None.", "Remove the field.")))
 	}
 	d.labelValues(in)
 }
