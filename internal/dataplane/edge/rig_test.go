@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -18,10 +19,19 @@ import (
 // deadline is how long a test waits for something that must happen. It is generous: only a failure waits for it.
 const deadline = 20 * time.Second
 
-// onBothEngines runs a test with the event loops, where the system has them, and with the portable engine.
+// onBothEngines runs a test with the event loops, where the system has them, and with the portable engine, both at the
+// same time.
 func onBothEngines(t *testing.T, test func(*testing.T, Options)) {
-	t.Run("loops", func(t *testing.T) { test(t, Options{Loops: 2}) })
-	t.Run("portable", func(t *testing.T) { test(t, Options{Portable: true}) })
+	for name, o := range engines() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, o)
+		})
+	}
+}
+
+func engines() map[string]Options {
+	return map[string]Options{"loops": {Loops: 2}, "portable": {Portable: true}}
 }
 
 // rig is an Edge with the plan that it serves.
@@ -164,7 +174,11 @@ func newPod(t testing.TB, at netip.Addr, handle func(*net.TCPConn)) *pod {
 	p.serve.Go(func() {
 		for {
 			c, err := l.AcceptTCP()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
 			if err != nil {
+				t.Errorf("the target cannot accept: %v", err)
 				return
 			}
 			p.mu.Lock()
@@ -205,8 +219,11 @@ func (p *pod) open() int {
 	return len(p.conns)
 }
 
-// echo sends back what it gets, and ends when its client does.
-func echo(c *net.TCPConn) { _, _ = io.Copy(c, c) }
+// echo sends back what it gets, and ends when its client does. It copies through a buffer, because package net would
+// keep a pipe for each connection.
+func echo(c *net.TCPConn) {
+	_, _ = io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{c}, make([]byte, 16<<10))
+}
 
 // sayName says the name of the server and then echoes.
 func sayName(name string) func(*net.TCPConn) {

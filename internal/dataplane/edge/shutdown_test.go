@@ -153,45 +153,49 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	if openFiles() < 0 {
 		t.Skip("needs /proc")
 	}
-	onBothEngines(t, func(t *testing.T, o Options) {
-		p, dead, u := newPod(t, loop4, echo), newDeadPod(t), newUDPPod(t, anyPort(loop4))
-		use := func() {
-			e, err := New(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := &rig{Edge: e, t: t}
-			l, lu := newListener(t, loop4, plan.TCP), newListener(t, loop4, plan.UDP)
-			r.set(l, newGroup(l, p.at, dead), lu, newGroup(lu, u.at, dead))
-			var all sync.WaitGroup
-			for i := range 20 {
-				c := dial(t, addressOf(l))
-				all.Go(func() {
-					defer c.Close()
-					go func() { _, _ = io.Copy(c, noise(1, 3<<20)) }()
-					_, _ = io.CopyN(io.Discard, c, int64(i)<<17)
-					if i%2 == 0 {
-						abort(c) // with bytes on the way
-					}
-				})
-			}
-			for range 5 {
-				d := dialUDP(t, addressOf(lu))
-				ask(t, d, []byte("hello"))
-				d.Close()
-			}
-			all.Wait()
-			if err := e.Close(); err != nil {
-				t.Error(err)
-			}
+	for name, o := range engines() { // one after the other: descriptors are counted
+		t.Run(name, func(t *testing.T) { nothingIsLeftBehind(t, o) })
+	}
+}
+
+func nothingIsLeftBehind(t *testing.T, o Options) {
+	p, dead, u := newPod(t, loop4, echo), newDeadPod(t), newUDPPod(t, anyPort(loop4))
+	use := func() {
+		e, err := New(o)
+		if err != nil {
+			t.Fatal(err)
 		}
-		use() // what is opened once stays open
-		eventually(t, "the target's side is closed", func() bool { return p.open() == 0 })
-		files, routines := openFiles(), runtime.NumGoroutine()
-		for range 3 {
-			use()
+		r := &rig{Edge: e, t: t}
+		l, lu := newListener(t, loop4, plan.TCP), newListener(t, loop4, plan.UDP)
+		r.set(l, newGroup(l, p.at, dead), lu, newGroup(lu, u.at, dead))
+		var all sync.WaitGroup
+		for i := range 20 {
+			c := dial(t, addressOf(l))
+			all.Go(func() {
+				defer c.Close()
+				go func() { _, _ = io.Copy(c, noise(1, 3<<20)) }()
+				_, _ = io.CopyN(io.Discard, c, int64(i)<<17)
+				if i%2 == 0 {
+					abort(c) // with bytes on the way
+				}
+			})
 		}
-		eventually(t, "all descriptors are closed", func() bool { return openFiles() <= files })
-		eventually(t, "all goroutines have ended", func() bool { return runtime.NumGoroutine() <= routines })
-	})
+		for range 5 {
+			d := dialUDP(t, addressOf(lu))
+			ask(t, d, []byte("hello"))
+			d.Close()
+		}
+		all.Wait()
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	use() // what is opened once stays open
+	eventually(t, "the target's side is closed", func() bool { return p.open() == 0 })
+	files, routines := openFiles(), runtime.NumGoroutine()
+	for range 3 {
+		use()
+	}
+	eventually(t, "all descriptors are closed", func() bool { return openFiles() <= files })
+	eventually(t, "all goroutines have ended", func() bool { return runtime.NumGoroutine() <= routines })
 }
