@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/naru-lb/naru/internal/nearest"
 )
 
 // Bool reads true or false. "True", "yes", "1" and their like are understood, with a warning, because the clouds'
@@ -142,7 +144,7 @@ func Word[T any](words []string, mean map[string]T, set func(*Value, T)) Reader 
 			set(v, t)
 			return
 		}
-		best := Nearest(strings.ToLower(v.Text), words)
+		best := nearest.Word(v.Text, words)
 		if best == "" {
 			best = words[0]
 		}

@@ -1,6 +1,10 @@
 package dialect
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/naru-lb/naru/internal/nearest"
+)
 
 // readStray looks for annotations that were meant for one of the tables, but begin with another prefix. All others
 // belong to somebody else, and nothing is said about them.
@@ -29,5 +33,5 @@ func nearDomain(domain, known string) bool {
 	knownLabel, _, _ := strings.Cut(known, ".")
 	return domain == "" || label == knownLabel ||
 		strings.HasSuffix(domain, kubernetes) && strings.HasSuffix(known, kubernetes) ||
-		distance(domain, known, 3) < 3
+		nearest.Distance(domain, known, 3) < 3
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/naru-lb/naru/internal/finding"
+	"github.com/naru-lb/naru/internal/nearest"
 )
 
 // reportUnknown says that nobody reads an annotation, and which one was probably meant. One that was probably meant to
@@ -131,7 +132,7 @@ func byMistake(key string, all []candidate) candidate {
 func byDistance(key string, all []candidate) candidate {
 	best, least := candidate{}, 3
 	for _, c := range all {
-		if d := distance(key, c.key, least); d < least {
+		if d := nearest.Distance(key, c.key, least); d < least {
 			best, least = c, d
 		}
 	}
@@ -144,7 +145,7 @@ func byName(key string, all []candidate) candidate {
 	best, least := candidate{}, 3
 	for _, c := range all {
 		known := normal(baseName(c.key))
-		if d := distance(name, known, least); d < least && (d == 0 || len(known) >= 8) {
+		if d := nearest.Distance(name, known, least); d < least && (d == 0 || len(known) >= 8) {
 			best, least = c, d
 		}
 	}
@@ -188,53 +189,4 @@ func normal(name string) string {
 		}
 		return r
 	}, name)
-}
-
-// Nearest returns the word that is fewest letters away from text, at most two; "" if there is none.
-func Nearest(text string, words []string) string {
-	best, least := "", 3
-	for _, w := range words {
-		if d := distance(text, w, least); d < least {
-			best, least = w, d
-		}
-	}
-	return best
-}
-
-// distance returns how many letters have to be added, removed, changed or swapped with the next one to get from a to b
-// (optimal string alignment), or limit if it is limit or more.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
-		return limit
-	}
-	for a != "" && b != "" && a[0] == b[0] {
-		a, b = a[1:], b[1:]
-	}
-	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
-		a, b = a[:len(a)-1], b[:len(b)-1]
-	}
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		least := i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-			least = min(least, row[j])
-		}
-		if least >= limit {
-			return limit
-		}
-		before, last, row = last, row, before
-	}
-	return min(last[len(b)], limit)
 }

@@ -42,10 +42,16 @@ func Words(s string, words []string, n int) []string {
 }
 
 // Distance returns how many insertions, deletions, replacements and swaps of neighbouring bytes turn a into b
-// (Damerau and Levenshtein), or limit if it is that many or more, or if a word has more than 256 bytes.
+// (optimal string alignment), or limit if it is that many or more, or if a word has more than 256 bytes.
 func Distance(a, b string, limit int) int {
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit || len(a) > 256 || len(b) > 256 {
 		return limit
+	}
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
@@ -53,6 +59,7 @@ func Distance(a, b string, limit int) int {
 	}
 	for i := 1; i <= len(a); i++ {
 		row[0] = i
+		least := i
 		for j := 1; j <= len(b); j++ {
 			cost := 1
 			if a[i-1] == b[j-1] {
@@ -62,6 +69,10 @@ func Distance(a, b string, limit int) int {
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				row[j] = min(row[j], before[j-2]+1)
 			}
+			least = min(least, row[j])
+		}
+		if least >= limit {
+			return limit
 		}
 		before, last, row = last, row, before
 	}

@@ -2,6 +2,7 @@ package nearest_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/naru-lb/naru/internal/nearest"
@@ -37,6 +38,24 @@ func TestDistance(t *testing.T) {
 	} {
 		if got := nearest.Distance(c.a, c.b, c.limit); got != c.want {
 			t.Errorf("%q to %q: %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestALimitOnlyCutsOffTheDistance(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	word := func() string {
+		b := make([]byte, r.IntN(9))
+		for i := range b {
+			b[i] = "abc"[r.IntN(3)]
+		}
+		return string(b)
+	}
+	for range 20_000 {
+		a, b, limit := word(), word(), r.IntN(6)
+		whole := nearest.Distance(a, b, 100)
+		if got := nearest.Distance(a, b, limit); got != min(whole, limit) || nearest.Distance(b, a, 100) != whole {
+			t.Fatalf("%q to %q: %d, with the limit %d: %d", a, b, whole, limit, got)
 		}
 	}
 }

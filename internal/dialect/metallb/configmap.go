@@ -13,6 +13,7 @@ import (
 	"github.com/naru-lb/naru/internal/dialect"
 	"github.com/naru-lb/naru/internal/finding"
 	"github.com/naru-lb/naru/internal/ipam"
+	"github.com/naru-lb/naru/internal/nearest"
 	"github.com/naru-lb/naru/internal/plan"
 )
 
@@ -233,7 +234,7 @@ func (r *configReader) reportUnknownKey(key *yaml.Node, known keys) {
 	slices.Sort(names)
 	f := finding.New(finding.UnknownField, fmt.Sprintf("%sunknown key %s", inLine(key), dialect.Quoted(key.Value))).
 		With("MetalLB refuses the configuration. A pool that has it is not used here.", "Keys there are: "+strings.Join(names, ", "))
-	if name := dialect.Nearest(key.Value, names); name != "" {
+	if name := nearest.Word(key.Value, names); name != "" {
 		f.Message += ", did you mean " + name + "?"
 		f.Fix = name + ":"
 	}
