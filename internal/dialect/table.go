@@ -56,6 +56,8 @@ type Row struct {
 	Guards bool
 	// OnHealthPort is true if {port} may also be spec.healthCheckNodePort, under externalTrafficPolicy Local.
 	OnHealthPort bool
+	// AnyCase is true if the annotation's name may be written in any case.
+	AnyCase bool
 	// BlankIsValue is true if a blank value says something. Otherwise it counts as not set.
 	BlankIsValue bool
 	// Note is what to say about an annotation that is accepted; those with the same Note are named in one finding. An
@@ -90,6 +92,11 @@ const portMark = "{port}"
 func (t *Table) find(name string) (*Row, uint16) {
 	if r := t.exact[name]; r != nil {
 		return r, 0
+	}
+	for i := range t.Rows {
+		if r := &t.Rows[i]; r.AnyCase && strings.EqualFold(r.Name, name) {
+			return r, 0
+		}
 	}
 	for _, r := range t.patterns {
 		if port, ok := r.match(name); ok {

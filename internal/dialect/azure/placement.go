@@ -22,7 +22,8 @@ func placementRows() []dialect.Row {
 				v.Intent.Address.Subnet = dialect.Name{Value: subnet, Path: v.Path()}
 			})},
 		accepted(secPlace, "azure-load-balancer-mode", "Chooses VM sets of Azure's old Basic load balancer.", "auto", "the choice of VM sets has no meaning here"),
-		accepted(secPlace, "azure-load-balancer-configurations", "Chooses among several Azure load balancers.", "lb1,lb2", "the choice among Azure load balancers has no meaning here"),
+		{Name: "azure-load-balancer-configurations", Section: secPlace, Verdict: dialect.Accept, Values: "any", Example: "lb1,lb2", AnyCase: true,
+			Doc: "Chooses among several Azure load balancers. The name may be written in any case.", Note: "the choice among Azure load balancers has no meaning here"},
 		{Name: keyHAPorts, Section: secPlace, Verdict: dialect.Reject, Values: trueFalse, Default: "`false`", Example: "false",
 			Doc:  "One rule for all ports. On an internal Service `true` is rejected: list the ports in `spec.ports`. On any other it is ignored with a warning, as Azure does.",
 			Read: dialect.FoldedBool(func(*dialect.Value, bool) {})},
