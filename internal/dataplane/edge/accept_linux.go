@@ -29,7 +29,7 @@ type guest struct {
 
 const maxBurst = 32
 
-// listenTCP returns a listening socket. TCP_NODELAY is inherited by accepted connections, which saves a call for each.
+// listenTCP returns a listening socket. Accepted connections inherit TCP_NODELAY and keep-alive, which saves calls.
 func listenTCP(at netip.AddrPort) (fd int32, bound netip.AddrPort, err error) {
 	fd, e := sysSocket(familyOf(at.Addr()), unix.SOCK_STREAM)
 	if e != 0 {
@@ -40,6 +40,8 @@ func listenTCP(at netip.AddrPort) (fd int32, bound netip.AddrPort, err error) {
 	}
 	sysSetInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	sysSetInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAliveAfter.Seconds()))
 	if err := unix.Bind(int(fd), unixSockaddr(at)); err != nil {
 		sysClose(fd)
 		return 0, bound, fmt.Errorf("bind TCP %s: %w", at, err)

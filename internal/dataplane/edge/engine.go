@@ -1,6 +1,9 @@
 package edge
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // engine carries the bytes. What is decided (who is let in, which target, what is counted) is decided by the values
 // that it is given, so that both engines decide alike: event loops on Linux (loop_linux.go), goroutines elsewhere
@@ -26,6 +29,10 @@ type engine interface {
 	// close resets what still runs and frees everything.
 	close()
 }
+
+// keepAliveAfter is how long a client may be silent before the kernel asks whether it is still there, so that
+// connections of clients that vanished end also without an idle timeout. It is longer than any idle timeout.
+const keepAliveAfter = 2 * time.Hour
 
 // udpBuffer is how many bytes the kernel is asked to hold for each UDP socket of a listener, in each direction.
 const udpBuffer = 4 << 20

@@ -71,7 +71,7 @@ func (p *portable) open(l *listener, at netip.AddrPort) (socket, error) {
 		s.done.Go(s.run)
 		return s, nil
 	}
-	config := net.ListenConfig{KeepAlive: -1}
+	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveAfter}}
 	config.SetMultipathTCP(false)
 	n, err := config.Listen(context.Background(), "tcp"+family, at.String())
 	if err != nil {

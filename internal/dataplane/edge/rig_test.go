@@ -17,7 +17,7 @@ import (
 )
 
 // deadline is how long a test waits for something that must happen. It is generous: only a failure waits for it.
-const deadline = 20 * time.Second
+const deadline = time.Minute
 
 // onBothEngines runs a test with the event loops, where the system has them, and with the portable engine, both at the
 // same time.

@@ -169,7 +169,7 @@ func nothingIsLeftBehind(t *testing.T, o Options) {
 		l, lu := newListener(t, loop4, plan.TCP), newListener(t, loop4, plan.UDP)
 		r.set(l, newGroup(l, p.at, dead), lu, newGroup(lu, u.at, dead))
 		var all sync.WaitGroup
-		for i := range 20 {
+		for i := range 12 {
 			c := dial(t, addressOf(l))
 			all.Go(func() {
 				defer c.Close()
@@ -193,7 +193,7 @@ func nothingIsLeftBehind(t *testing.T, o Options) {
 	use() // what is opened once stays open
 	eventually(t, "the target's side is closed", func() bool { return p.open() == 0 })
 	files, routines := openFiles(), runtime.NumGoroutine()
-	for range 3 {
+	for range 2 {
 		use()
 	}
 	eventually(t, "all descriptors are closed", func() bool { return openFiles() <= files })
