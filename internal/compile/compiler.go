@@ -3,7 +3,8 @@
 //
 // A Service goes through the files of this package in this order: ingest.go notes what changed, wish.go and the
 // dialects read what it asks for, assign.go gets its addresses, probe.go and targets.go make its target groups,
-// unit.go puts them together, and publish.go works out what is different from before.
+// unit.go puts them together, and publish.go works out what is different from before. service.go leads it this way, and
+// decides which version is served; pools.go and poolspec.go read the objects that addresses come from.
 package compile
 
 import (
