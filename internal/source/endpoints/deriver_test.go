@@ -199,6 +199,12 @@ func TestPodsBecomeEndpointsByTheRulesOfTheController(t *testing.T) {
 			pod("p", "app: web", ", nodeName: n1, hostname: h, subdomain: web", `podIP: 10.0.0.1`) +
 			pod("q", "app: web", ", nodeName: n2, hostname: h, subdomain: other", `podIP: 10.0.0.2`),
 			"web 10.0.0.1 [:8080/TCP] ready serving node=n1 zone=z1 hostname=h Pod/p\nweb 10.0.0.2 [:8080/TCP] ready serving node=n2 Pod/q"},
+		{"pods of the host's network may have one address", service("selector: {app: web}, ports: [{port: 80, targetPort: http}]") +
+			pod("p", "app: web", ", hostNetwork: true", `podIP: 192.0.2.1, hostIP: 192.0.2.1`) +
+			strings.ReplaceAll(pod("q", "app: web", ", hostNetwork: true", `podIP: 192.0.2.1, hostIP: 192.0.2.1`), "8080", "9090"),
+			"web 192.0.2.1 [:8080/TCP] ready serving Pod/p\nweb 192.0.2.1 [:9090/TCP] ready serving Pod/q"},
+		{"the older field for a pod's address", service(plain) + pod("p", "app: web", "", `podIP: "fd00::1"`),
+			"web fd00::1 [:8080/TCP] ready serving Pod/p"},
 		{"pods of another namespace do not count", service(plain) + strings.ReplaceAll(webPod, "shop", "other"), ""},
 		{"a Service without a selector gets nothing", service("ports: [{port: 80}]") + webPod, ""},
 		{"an ExternalName Service gets nothing", service("type: ExternalName, externalName: example.com, selector: {app: web}") + webPod, ""},
