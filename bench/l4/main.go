@@ -57,6 +57,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *naru, *install, *output, p)
 	stop()
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted; nothing is left running")
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/l4:", err)
 		os.Exit(1)
