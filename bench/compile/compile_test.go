@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/naru-lb/naru/internal/compile"
 	"github.com/naru-lb/naru/internal/object"
@@ -87,15 +89,27 @@ func heap() float64 {
 	return float64(m.HeapInuse) / 1e6
 }
 
+// cpu returns the CPU time of the process so far: what counts where a machine is shared.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
 // BenchmarkFromScratch compiles everything at once. The heap holds the objects, the plan and what the compiler knows.
 func BenchmarkFromScratch(b *testing.B) {
 	u := object.Update{Set: parse(b, text())}
 	b.ReportAllocs()
 	var c *compile.Compiler
+	start := cpu(b)
 	for b.Loop() {
 		c = compile.New(compile.Options{})
 		c.Apply(u)
 	}
+	b.ReportMetric((cpu(b)-start).Seconds()*1000/float64(b.N), "cpu-ms/op")
 	b.ReportMetric(heap(), "MB-heap")
 	check(b, c)
 }
