@@ -53,6 +53,7 @@ func Read(svc *corev1.Service, tables []*Table, env Env) (Intent, []finding.Find
 			t.Finish(r)
 		}
 	}
+	r.doubtProbes()
 	r.readForeign(keys.foreign)
 	r.readStray(keys.stray)
 	r.reportNotes()

@@ -29,6 +29,8 @@ func fitting(row dialect.Row, key, value string) *corev1.Service {
 	dual := corev1.IPFamilyPolicyPreferDualStack
 	svc.Spec.IPFamilyPolicy = &dual
 	switch {
+	case strings.Contains(row.Name, "probe-protocol"):
+		svc.Spec.Ports[0].Name = "web"
 	case strings.Contains(row.Name, "path"):
 		http := "http"
 		svc.Spec.Ports[0].AppProtocol, svc.Spec.Ports[1].AppProtocol = &http, &http

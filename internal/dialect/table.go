@@ -54,6 +54,8 @@ type Row struct {
 	// Guards is true if the annotation limits who can reach the Service. What is not understood in its value or its
 	// name is then never passed over.
 	Guards bool
+	// Elsewhere says what becomes of a value that is not understood where the annotation comes from.
+	Elsewhere string
 	// OnHealthPort is true if {port} may also be spec.healthCheckNodePort, under externalTrafficPolicy Local.
 	OnHealthPort bool
 	// AnyCase is true if the annotation's name may be written in any case.

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -45,6 +46,7 @@ func (v *Value) Refuse(code finding.Code, message, fix string) {
 	if v.Row.Guards {
 		f.Exposes, f.Effect = true, refusedExposesEffect
 	}
+	f.Effect = strings.TrimSpace(v.Row.Elsewhere + " " + f.Effect)
 	v.bad = true
 	v.Intent.Refused = true
 	v.Add(f, v.Path())
@@ -95,7 +97,7 @@ func (v *Value) EditProbe(edit func(*ProbeIntent)) {
 func (v *Value) checkQuotes() bool {
 	if i := strings.IndexFunc(v.Text, isTypographic); i >= 0 {
 		q, _ := firstRune(v.Text[i:])
-		v.Refuse(finding.CurlyQuotes, "the value has typographic quotes, which are part of it: "+string(q), v.Line(straighten(v.Text)))
+		v.Refuse(finding.CurlyQuotes, v.quotesMessage(q), v.Line(straighten(v.Text)))
 		return false
 	}
 	if inner, ok := unquote(v.Text); ok {
@@ -105,6 +107,14 @@ func (v *Value) checkQuotes() bool {
 		return inner != "" || v.Row.BlankIsValue
 	}
 	return true
+}
+
+// quotesMessage says what is wrong with a value that has typographic quotes.
+func (v *Value) quotesMessage(quote rune) string {
+	if _, isBool := parseBool(straighten(v.Text)); isBool {
+		return fmt.Sprintf("the value has typographic quotes, so it is neither true nor false: %c", quote)
+	}
+	return fmt.Sprintf("the value has typographic quotes, which are part of it: %c", quote)
 }
 
 // Quoted shortens and quotes a value for a message.

@@ -53,6 +53,8 @@ func http(s *corev1.ServiceSpec) {
 	}
 }
 
+func web(s *corev1.ServiceSpec) { s.Ports[0].Name = "web" }
+
 func local(s *corev1.ServiceSpec) {
 	s.ExternalTrafficPolicy, s.HealthCheckNodePort = corev1.ServiceExternalTrafficPolicyLocal, 32123
 }
@@ -207,8 +209,9 @@ var verdicts = []verdict{
 
 	// Health probe for all ports.
 	{a("azure-load-balancer-health-probe-protocol", "tcp"), nil, "probe TCP", ""},
-	{a("azure-load-balancer-health-probe-protocol", " Http "), nil, "probe HTTP", ""},
-	{a("azure-load-balancer-health-probe-protocol", "HTTPS"), nil, "probe HTTPS", ""},
+	{a("azure-load-balancer-health-probe-protocol", " Http "), web, "probe HTTP", ""},
+	{a("azure-load-balancer-health-probe-protocol", "HTTPS"), web, "probe HTTPS", ""},
+	{a("azure-load-balancer-health-probe-protocol", "http"), nil, "probe HTTP", "warning NR3102"},
 	{a("azure-load-balancer-health-probe-protocol", "grpc"), nil, "probe TCP", "warning NR1102"},
 	{a("azure-load-balancer-health-probe-protocol", ""), nil, "", coerced},
 	{a("azure-load-balancer-health-probe-interval", "59"), nil, "probe every 59s", ""},

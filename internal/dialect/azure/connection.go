@@ -10,8 +10,9 @@ import (
 func connectionRows() []dialect.Row {
 	return []dialect.Row{
 		{Name: "azure-load-balancer-tcp-idle-timeout", Section: secRule, Verdict: dialect.Honour, Values: "4 to 100 minutes", Default: "4", Example: "30",
-			Doc:      "Ends a TCP connection that carried nothing for so long.",
-			Mistaken: []string{"azure-load-balancer-idle-timeout", "azure-load-balancer-tcp-idle-timeout-in-minutes"},
+			Doc:       "Ends a TCP connection that carried nothing for so long.",
+			Mistaken:  []string{"azure-load-balancer-idle-timeout", "azure-load-balancer-tcp-idle-timeout-in-minutes"},
+			Elsewhere: failsAll,
 			Read: dialect.Int(4, 100, "minutes", func(v *dialect.Value, n int64) {
 				d := time.Duration(n) * time.Minute
 				if v.Claim(dialect.IdleTimeout, d.String()) {

@@ -9,8 +9,9 @@ import (
 func placementRows() []dialect.Row {
 	return []dialect.Row{
 		{Name: keyInternal, Section: secPlace, Verdict: dialect.Honour, Values: trueFalse, Default: "`false`", Example: "true", Guards: true,
-			Doc:      "Takes the address from an internal pool.",
-			Mistaken: []string{"azure-internal-load-balancer", "azure-load-balancer-is-internal", "azure-load-balancer-private"},
+			Doc:       "Takes the address from an internal pool.",
+			Elsewhere: "On AKS the Service becomes public, without a word.",
+			Mistaken:  []string{"azure-internal-load-balancer", "azure-load-balancer-is-internal", "azure-load-balancer-private"},
 			Read: dialect.Bool(func(v *dialect.Value, b bool) {
 				if v.Claim(dialect.Exposure, strconv.FormatBool(b)) {
 					v.Intent.Address.Internal = b

@@ -19,6 +19,9 @@ const (
 	defaultCount   = 2
 )
 
+// failsAll is what Azure's provider does about a value that it does not understand.
+const failsAll = "On AKS the whole Service fails to sync."
+
 const (
 	intervalValues = "whole seconds, at least 5; times the number of probes less than 120"
 	countValues    = "at least 2; times the interval less than 120"
@@ -29,11 +32,11 @@ func probeRows() []dialect.Row {
 		{Name: "azure-load-balancer-health-probe-protocol", Section: secProbe, Verdict: dialect.Honour, Values: "`tcp`, `http`, `https`, in any case", Default: "`tcp`",
 			Example: "http", Bad: "`tcp`, with a warning", Doc: "What the probe speaks. `appProtocol` of a port and annotations for one port win over it.", Read: readProtocol},
 		{Name: keyInterval, Section: secProbe, Verdict: dialect.Honour, Values: intervalValues, Default: "5", Example: "10",
-			Doc: "Time from one probe to the next.", Read: dialect.Int(minInterval, math.MaxInt32, "seconds", setInterval)},
+			Doc: "Time from one probe to the next.", Elsewhere: failsAll, Read: dialect.Int(minInterval, math.MaxInt32, "seconds", setInterval)},
 		{Name: keyCount, Section: secProbe, Verdict: dialect.Honour, Values: countValues, Default: "2", Example: "4",
-			Doc:      "How many results in a row turn a target healthy or unhealthy.",
-			Mistaken: []string{"azure-load-balancer-health-probe-threshold", "azure-load-balancer-health-probe-count"},
-			Read:     dialect.Int(minCount, math.MaxInt32, "", setCount)},
+			Doc:       "How many results in a row turn a target healthy or unhealthy.",
+			Mistaken:  []string{"azure-load-balancer-health-probe-threshold", "azure-load-balancer-health-probe-count"},
+			Elsewhere: failsAll, Read: dialect.Int(minCount, math.MaxInt32, "", setCount)},
 		{Name: keyPath, Section: secProbe, Verdict: dialect.Honour, Values: "a path", Default: "`/`", Example: "/healthz",
 			Doc:      "The path of an HTTP probe; the answer must be 200. The first slash may be missing, with a warning.",
 			Mistaken: []string{"azure-load-balancer-health-probe-path"},
@@ -57,14 +60,14 @@ func portRows() []dialect.Row {
 			Example: "TCP", Bad: "`tcp`, with a warning", Doc: "What the probe of this port speaks.", Read: readProtocol}),
 		port("health-probe_port", dialect.Row{Values: "name (in any case) or number of a port of the Service, or a port of the node", Default: "the port itself",
 			Example: "8080", Doc: "Probes another port. A port of the Service stands for the pods' port behind it; any other number for a port of the node.",
-			Read: dialect.ReadProbePort}),
+			Elsewhere: failsAll, Read: dialect.ReadProbePort}),
 		port("health-probe_interval", dialect.Row{Values: intervalValues, Default: "what holds for all ports", Example: "10", OnHealthPort: true,
-			Doc:  "Time from one probe to the next. Under `Local`, `{port}` may also be the health check node port.",
-			Read: dialect.Int(minInterval, math.MaxInt32, "seconds", setInterval)}),
+			Doc:       "Time from one probe to the next. Under `Local`, `{port}` may also be the health check node port.",
+			Elsewhere: failsAll, Read: dialect.Int(minInterval, math.MaxInt32, "seconds", setInterval)}),
 		port("health-probe_num-of-probe", dialect.Row{Values: countValues, Default: "what holds for all ports", Example: "4", OnHealthPort: true,
-			Doc:      "How many results in a row turn a target healthy or unhealthy. Under `Local`, `{port}` may also be the health check node port.",
-			Mistaken: []string{"load-balancer-health-probe-num-of-probe"},
-			Read:     dialect.Int(minCount, math.MaxInt32, "", setCount)}),
+			Doc:       "How many results in a row turn a target healthy or unhealthy. Under `Local`, `{port}` may also be the health check node port.",
+			Mistaken:  []string{"load-balancer-health-probe-num-of-probe"},
+			Elsewhere: failsAll, Read: dialect.Int(minCount, math.MaxInt32, "", setCount)}),
 		port("health-probe_request-path", dialect.Row{Values: "a path", Default: "what holds for all ports", Example: "/ready",
 			Doc:  "The path of an HTTP probe; the answer must be 200. The first slash may be missing, with a warning.",
 			Read: dialect.ReadProbePath}),
