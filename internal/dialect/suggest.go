@@ -25,7 +25,7 @@ func (r *Reading) reportUnknown(key string) {
 		if value, isBool := parseBool(text); c.row.Guards && text != "" && (value || !isBool) {
 			f = f.As(finding.Error)
 			f.Exposes = true
-			f.Effect = strings.TrimSpace(c.row.Elsewhere + " Passed over, it would leave the Service open, so the Service keeps what it had; a new one gets no address.")
+			f.Effect = strings.TrimSpace(c.row.Elsewhere + " " + refusedExposesEffect)
 			r.Intent.Refused = true
 		}
 	}

@@ -129,6 +129,10 @@ var mistakes = []struct {
 		"2:1-5 note NR0107 kind: Naru does not read Service (serving.knative.dev/v1)"}},
 	{"a list of objects with a slip", "apiVersion: v1\nkind: List\nitem:\n- apiVersion: v1\n", []string{
 		"3:1-5 error NR0105 item: a List has no field 'item'; did you mean 'items'?"}},
+	{"typographic quotes in what is not read", "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: x\n  annotations:\n    a/redirect: “false”\n    a/title: “A b”\n    a/said: he said “no”\n", []string{
+		"2:1-5 note NR0107 kind: Naru does not read Ingress (networking.k8s.io/v1)",
+		"6:17-24 error NR1103 metadata.annotations[\"a/redirect\"]: the value has typographic quotes, so it is not false",
+		"7:14-19 warning NR1103 metadata.annotations[\"a/title\"]: the value has typographic quotes, which are part of it"}},
 	{"JSON without a comma", "{\"apiVersion\": \"v1\",\n\"kind\": \"Namespace\"\n\"metadata\": {\"name\": \"a\"}}\n", []string{
 		"3:1-2 error NR0101 : the JSON is broken here: invalid character '\"' after object key:value pair"}},
 	{"JSON that ends too early", "{\"apiVersion\": \"v1\", \"kind\": \"Namespace\", \"metadata\": {\"name\": \"a\"}\n", []string{

@@ -63,6 +63,7 @@ func (d *document) object(n *yaml.Node, at Path, inherited typeName, depth int) 
 		d.reader.result.Ignored = append(d.reader.result.Ignored,
 			Ignored{h.apiVersion, key, d.text.slotPlace(h.where(root), h.kindSlot.key != nil)})
 		d.reader.notes[h.typeName]++
+		d.unread(root, h)
 	case refuse:
 		h.kind = cmpOr(kind.Name, h.kind)
 		f.OnKey = false

@@ -66,11 +66,13 @@ func (t *text) place(line, column, end int) finding.Place {
 
 // nodePlace returns the place of a node: all of a scalar on one line, else the rest of the line that it starts on.
 func (t *text) nodePlace(n *yaml.Node) finding.Place {
-	line, column := n.Line-1, n.Column-1
-	rest := t.content(line)
-	start, _ := t.offset(line, column)
-	rest = clipBytes(rest[start:], longToken)
-	return t.place(line, column, column+tokenWidth(n, rest))
+	return t.place(n.Line-1, n.Column-1, n.Column-1+utf8.RuneCountInString(t.token(n)))
+}
+
+// token returns what belongs to a node of the line that it starts on.
+func (t *text) token(n *yaml.Node) string {
+	start, _ := t.offset(n.Line-1, n.Column-1)
+	return tokenOf(n, clipBytes(t.content(n.Line - 1)[start:], longToken))
 }
 
 // markEvery is the distance, in characters, of the marks that offset puts into lines.
@@ -126,8 +128,8 @@ func clipBytes(s string, n int) string {
 	return s[:n]
 }
 
-// tokenWidth returns how many characters of rest, the line from the node's start on, belong to the node.
-func tokenWidth(n *yaml.Node, rest string) int {
+// tokenOf returns what of rest, the line from the node's start on, belongs to the node.
+func tokenOf(n *yaml.Node, rest string) string {
 	token := stripComment(rest)
 	if n.Kind == yaml.ScalarNode && n.Anchor == "" {
 		switch {
@@ -140,7 +142,7 @@ func tokenWidth(n *yaml.Node, rest string) int {
 			token = n.Value
 		}
 	}
-	return utf8.RuneCountInString(token)
+	return token
 }
 
 // quoteEnd returns the length of the quoted scalar that s starts with, 0 if it does not end in s.

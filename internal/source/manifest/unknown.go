@@ -95,9 +95,17 @@ func (d *decoder) misspelt(p pair, name string) {
 	message := fmt.Sprintf("%s has no field '%s'; did you mean '%s'?", d.whereShort(), clip(p.name), name)
 	d.at = d.at.Field(p.name)
 	d.report(finding.New(finding.UnknownField, message).
-		With("The API server drops or refuses the field.", name+":"), p.slot, true)
+		With("The API server drops or refuses the field.", d.renamed(p, name)), p.slot, true)
 	d.at = d.at[:len(d.at)-1]
 	d.settle(d.at.Field(name))
+}
+
+// renamed returns a pair with another key; of its value what stands on the same line, if all of it does.
+func (d *decoder) renamed(p pair, name string) string {
+	if p.value.Kind != yaml.ScalarNode || p.value.Line != p.key.Line || strings.Contains(p.value.Value, "\n") {
+		return name + ":"
+	}
+	return strings.TrimRight(name+": "+d.doc.text.token(p.value), " ")
 }
 
 func (d *decoder) misplaced(p pair, to Path) {
