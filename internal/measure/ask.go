@@ -25,7 +25,7 @@ const (
 )
 
 // errNameless means that somebody is there who does not say a name.
-var errNameless = errors.New("the answer names no pod")
+var errNameless = errors.New("no pod said its name")
 
 // ask opens one connection and returns the name that the pod says. A server that is a stranger still is sent nothing over
 // TCP: that this side has said all it wants to is enough for a pod of internal/echo.
@@ -35,22 +35,22 @@ func (r *run) ask(ctx context.Context, stranger bool) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
+	limit := patience
+	if stranger {
+		limit = introduction
+	}
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		return "", err
+	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if r.options.Protocol == plan.UDP {
-		return askUDP(ctx, conn, stranger)
+		return askUDP(ctx, conn, limit)
 	}
 	return askTCP(conn.(*net.TCPConn), stranger)
 }
 
 func askTCP(conn *net.TCPConn, stranger bool) (string, error) {
-	limit := patience
-	if stranger {
-		limit = introduction
-	}
-	if err := conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
-		return "", err
-	}
 	var err error
 	if stranger {
 		err = conn.CloseWrite()
@@ -71,11 +71,7 @@ func askTCP(conn *net.TCPConn, stranger bool) (string, error) {
 }
 
 // askUDP sends a datagram until one is answered.
-func askUDP(ctx context.Context, conn net.Conn, stranger bool) (string, error) {
-	limit := patience
-	if stranger {
-		limit = introduction
-	}
+func askUDP(ctx context.Context, conn net.Conn, limit time.Duration) (string, error) {
 	buf := make([]byte, 2048)
 	for range attempts {
 		if _, err := io.WriteString(conn, "\n"); err != nil {

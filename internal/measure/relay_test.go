@@ -24,10 +24,11 @@ type relay struct {
 	udp     *net.UDPConn
 	serving sync.WaitGroup
 
-	mu    sync.Mutex
-	got   map[netip.AddrPort]uint64
-	ports map[uint16]int // connections by port of the client
-	open  map[io.Closer]struct{}
+	mu     sync.Mutex
+	closed bool
+	got    map[netip.AddrPort]uint64
+	ports  map[uint16]int // connections by port of the client
+	open   map[io.Closer]struct{}
 }
 
 var loopback = netip.MustParseAddr("127.0.0.1")
@@ -57,6 +58,7 @@ func (r *relay) close() {
 	r.tcp.Close()
 	r.udp.Close()
 	r.mu.Lock()
+	r.closed = true
 	for c := range r.open {
 		c.Close()
 	}
@@ -92,10 +94,15 @@ func (r *relay) counters(context.Context) (map[netip.AddrPort]uint64, error) {
 	return maps.Clone(r.got), nil
 }
 
+// track has c closed with the relay, at once if that is closed already.
 func (r *relay) track(c io.Closer) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		c.Close()
+		return
+	}
 	r.open[c] = struct{}{}
-	r.mu.Unlock()
 }
 
 func (r *relay) forget(c io.Closer) {
