@@ -109,6 +109,9 @@ func New(opts Options) *Compiler {
 // Plan returns the plan as it is now. It changes with the next Apply; Clone it to keep it.
 func (c *Compiler) Plan() *plan.Plan { return c.plan }
 
+// PoolSizes returns how many addresses each pool may give out, at most MaxUint64.
+func (c *Compiler) PoolSizes() map[string]uint64 { return c.alloc.Sizes() }
+
 // Apply brings in a change of the objects and returns what that changes in the plan and the findings.
 func (c *Compiler) Apply(u object.Update) Result {
 	p := c.begin()

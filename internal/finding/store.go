@@ -1,6 +1,9 @@
 package finding
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // Store keeps the findings that stand at the moment, by who found them. A finder replaces its own and never touches
 // those of others, so that a change costs as much as it changes. The zero Store is empty and ready; it may be used
@@ -27,7 +30,7 @@ func (s *Store) Replace(owner string, fs []Finding) (was []Finding) {
 	return was
 }
 
-// All returns all findings in the order they are shown in.
+// All returns all findings in the order they are shown in, without those that others explain.
 func (s *Store) All() []Finding {
 	s.mu.Lock()
 	var all []Finding
@@ -35,6 +38,28 @@ func (s *Store) All() []Finding {
 		all = append(all, fs...)
 	}
 	s.mu.Unlock()
+	all = withoutExplained(all)
 	Sort(all)
 	return all
+}
+
+// explains lists the findings that are only the consequence of another one about the same object, by that one's code.
+var explains = map[Code]Code{
+	NoPodsMatch:  NoEndpoints,
+	PortNotFound: NoEndpoints,
+}
+
+// withoutExplained leaves out what is only the consequence of another finding, so that one mistake is told once.
+func withoutExplained(fs []Finding) []Finding {
+	type key struct {
+		object Object
+		code   Code
+	}
+	explained := map[key]bool{}
+	for _, f := range fs {
+		if code, ok := explains[f.Code]; ok {
+			explained[key{f.Object, code}] = true
+		}
+	}
+	return slices.DeleteFunc(fs, func(f Finding) bool { return explained[key{f.Object, f.Code}] })
 }

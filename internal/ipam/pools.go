@@ -227,3 +227,12 @@ func (a *Allocator) reserve(r Reserved) (problem string) {
 	a.named[name] = append(a.named[name], &r)
 	return ""
 }
+
+// Sizes returns how many addresses each pool may give out, of both families together, at most MaxUint64.
+func (a *Allocator) Sizes() map[string]uint64 {
+	sizes := make(map[string]uint64, len(a.pools))
+	for _, p := range a.pools {
+		sizes[p.Name] = addSaturated(p.size[0], p.size[1])
+	}
+	return sizes
+}

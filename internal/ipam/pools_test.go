@@ -2,6 +2,8 @@ package ipam
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -259,4 +261,15 @@ func TestStrangeRequestsDoNoHarm(t *testing.T) {
 	a.Release(Owner{})
 	a.Release(owner("nobody"))
 	a.Records()
+}
+
+func TestPoolsTellHowManyAddressesTheyHave(t *testing.T) {
+	a := New()
+	a.SetPools([]Pool{
+		{Name: "both", Ranges: []Range{span("192.0.2.0", "192.0.2.15"), span("2001:db8::", "2001:db8::3")}, AvoidBuggyIPs: true},
+		{Name: "huge", Ranges: []Range{span("2001:db8:1::", "2001:db8:1:1::")}},
+	}, nil)
+	if got, want := a.Sizes(), map[string]uint64{"both": 19, "huge": math.MaxUint64}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }

@@ -35,7 +35,7 @@ type Options struct {
 	Version string
 	// Logger gets what happens; slog.Default() if nil.
 	Logger *slog.Logger
-	// Grace is how long running connections may go on when the process is asked to end, 30 s by default.
+	// Grace is how long running connections may go on when the process is asked to end; 0 ends them at once.
 	Grace time.Duration
 	// Ready is called once, when everything that the manifests ask for is served or has a finding that says why not, and
 	// the first probes are over.
@@ -56,7 +56,6 @@ type Started struct {
 // nil after that, and before it only the error for which it could not start.
 func Run(ctx context.Context, now <-chan struct{}, o Options) error {
 	o.Logger = cmp.Or(o.Logger, slog.Default())
-	o.Grace = cmp.Or(o.Grace, 30*time.Second)
 	source, err := files.New(files.Options{Paths: o.Paths, Logger: o.Logger})
 	if err != nil {
 		return err

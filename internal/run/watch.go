@@ -69,19 +69,20 @@ func (s *server) bound(b observe.Binding) {
 // view is what is known at the moment.
 func (s *server) view() explain.View {
 	s.mu.Lock()
-	p := s.pipeline.compiler.Plan().Clone()
+	p, sizes := s.pipeline.compiler.Plan().Clone(), s.pipeline.compiler.PoolSizes()
 	s.mu.Unlock()
 	bindings := map[plan.ListenerKey]observe.Binding{}
 	for _, b := range s.edge.Bindings() {
 		bindings[b.Key] = b
 	}
 	return explain.View{
-		Plan:     p,
-		Health:   func(id plan.GroupID) map[netip.AddrPort]observe.Health { return s.probes.Group(id) },
-		Bindings: bindings,
-		Listener: s.edge.ListenerCounters,
-		Target:   s.edge.TargetCounters,
-		Findings: s.journal.store.All(),
-		Now:      time.Now(),
+		Plan:      p,
+		PoolSizes: sizes,
+		Health:    func(id plan.GroupID) map[netip.AddrPort]observe.Health { return s.probes.Group(id) },
+		Bindings:  bindings,
+		Listener:  s.edge.ListenerCounters,
+		Target:    s.edge.TargetCounters,
+		Findings:  s.journal.store.All(),
+		Now:       time.Now(),
 	}
 }
