@@ -110,6 +110,12 @@ func TestTargetThatComesBackInTimeIsNotReset(t *testing.T) {
 		r.tend(time.Now().Add(2 * time.Hour))
 		exchange(t, c, "still here")
 		readLine(t, dial(t, addressOf(l)))
+
+		r.set(gone) // the delay begins anew
+		r.tend(time.Now().Add(time.Minute))
+		exchange(t, c, "within the delay")
+		r.tend(time.Now().Add(2 * time.Hour))
+		wantConnectionReset(t, c)
 	})
 }
 

@@ -144,6 +144,42 @@ func TestSlowReaderGetsEverything(t *testing.T) {
 	})
 }
 
+// What was on its way to a client that went must not reach the next one.
+func TestBytesOfABrokenConnectionGoNowhere(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, o Options) {
+		o.Loops = 1
+		r := newRig(t, o)
+		p := newPod(t, loop4, func(c *net.TCPConn) {
+			seed := make([]byte, 1)
+			_, _ = io.ReadFull(c, seed)
+			_, _ = io.Copy(struct{ io.Writer }{c}, noise(uint64(seed[0]), 32<<20))
+		})
+		l := newListener(t, loop4, plan.TCP)
+		g := newGroup(l, p.at)
+		r.set(l, g)
+		sent := func() uint64 { return r.ListenerCounters(l.ListenerKey).BytesOut }
+		for range 3 {
+			c := dial(t, addressOf(l))
+			_, _ = c.Write([]byte{1})
+			last := uint64(0)
+			eventually(t, "everything is full", func() bool {
+				before := last
+				last = sent()
+				time.Sleep(20 * time.Millisecond)
+				return last > 0 && last == before
+			})
+			abort(c)
+		}
+		for range 3 {
+			c := dial(t, addressOf(l))
+			_, _ = c.Write([]byte{2})
+			if sumOf(t, c) != sumOf(t, noise(2, 32<<20)) {
+				t.Error("the client got bytes that were not for it")
+			}
+		}
+	})
+}
+
 func TestRequestsAndAnswersOfChangingSizesKeepTheirOrder(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, o Options) {
 		r := newRig(t, o)
