@@ -5,9 +5,11 @@
 //
 //	split.go      text -> documents, so that a broken one spoils no other
 //	diagnose.go   a document that is no YAML -> what is wrong, and the text as it was probably meant
+//	edits.go      places in a text that was mended -> places in the file
 //	list.go       a list of objects -> its items
 //	identify.go   apiVersion and kind -> a kind that Naru reads, one that it leaves alone, or a mistake
 //	decode.go     YAML nodes -> Go types, refusing what the API server's strict decoding refuses
+//	fallen.go     fields in the wrong column -> what they fell out of
 //	defaults.go   what the API server fills in
 //	validate*.go  what the API server's validation refuses
 //
