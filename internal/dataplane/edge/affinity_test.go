@@ -41,7 +41,7 @@ func TestClientComesBackToItsTargetWhateverItsPort(t *testing.T) {
 		g.Affinity = time.Hour
 		r.set(l, g)
 		seen := map[string]int{}
-		for _, client := range clients(24) {
+		for _, client := range clients(40) {
 			first := targetOf(t, client, l)
 			seen[first]++
 			for range 4 {
@@ -51,7 +51,7 @@ func TestClientComesBackToItsTargetWhateverItsPort(t *testing.T) {
 			}
 		}
 		if len(seen) != 3 {
-			t.Errorf("24 clients were sent to %v, want all 3 targets", seen)
+			t.Errorf("40 clients were sent to %v, want all 3 targets", seen)
 		}
 	})
 }
