@@ -4,6 +4,7 @@
 // The way of a file through the package:
 //
 //	split.go      text -> documents, so that a broken one spoils no other
+//	long.go       a list too long to be read at once -> its items
 //	diagnose.go   a document that is no YAML -> what is wrong, and the text as it was probably meant
 //	edits.go      places in a text that was mended -> places in the file
 //	list.go       a list of objects -> its items

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxDocument is the length of the longest document that is read, in bytes. The API server takes requests of up to
-// 3 MiB; lists that were printed by kubectl can be longer.
+// maxDocument is the length of the longest document that is read at once, in bytes. The API server takes requests of up
+// to 3 MiB; lists that were printed by kubectl can be longer, see long.go.
 const maxDocument = 8 << 20
 
 const byteOrderMark = "\ufeff"
@@ -49,7 +49,9 @@ func split(file, body string) []text {
 	fresh, pending := true, false // nothing but comments so far; nothing but directives, which belong to what follows
 	emit := func(end int) {
 		if chunk := body[start:end]; !blank(chunk) {
-			docs = append(docs, splitJSON(text{file: file, body: chunk, line: first})...)
+			for _, t := range splitJSON(text{file: file, body: chunk, line: first}) {
+				docs = append(docs, splitLong(t)...)
+			}
 		}
 	}
 	for at := 0; at < len(body); {
