@@ -96,9 +96,8 @@ func mendTypography(t *text, err error) (mend, bool) {
 			continue
 		}
 		s := t.lines()[i]
-		content := t.body[s.start:s.end]
-		plain, column, message := plainLine(content)
-		if plain == content {
+		plain, column, message := plainLine(t.body[s.start:s.end])
+		if column < 0 {
 			continue
 		}
 		if tried++; tried > maxTried {
@@ -116,7 +115,7 @@ func mendTypography(t *text, err error) (mend, bool) {
 }
 
 // plainLine returns a line with plain characters where typographic ones would be part of YAML's syntax, the column of
-// the first of them, and what to say about it. Every character is replaced by one.
+// the first of them, -1 if there is none, and what to say about it. Every character is replaced by one.
 func plainLine(content string) (plain string, column int, message string) {
 	runes := []rune(content)
 	column = -1
