@@ -23,7 +23,7 @@ func (e *Edge) Apply(c plan.Change) {
 }
 
 // change returns what OnBinding has to be told.
-func (e *Edge) change(c plan.Change) []Binding {
+func (e *Edge) change(c plan.Change) []observe.Binding {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
@@ -40,9 +40,9 @@ func (e *Edge) change(c plan.Change) []Binding {
 	return e.news()
 }
 
-func (e *Edge) notify(bs []Binding) {
+func (e *Edge) notify(bs []observe.Binding) {
 	for _, b := range bs {
-		if b.Problem != None {
+		if b.Problem != observe.NoProblem {
 			e.log.Warn("listener is not where it should be", "listener", b.Key, "problem", b.Problem, "detail", b.Detail)
 		}
 		if e.options.OnBinding != nil {
@@ -144,7 +144,7 @@ func (e *Edge) setListener(wanted plan.Listener, now time.Time) {
 	e.setTerms(l, wanted)
 	e.listeners[l.key] = l
 	if e.stopping {
-		l.binding = Binding{Key: l.key}
+		l.binding = observe.Binding{Key: l.key}
 		return
 	}
 	e.bind(l, now)

@@ -10,21 +10,6 @@ import (
 	"github.com/naru-lb/naru/internal/plan"
 )
 
-// Binding says where a listener is served, Problem why that is not where the plan wants it.
-type (
-	Binding = observe.Binding
-	Problem = observe.Problem
-)
-
-// The problems of a Binding.
-const (
-	None          = observe.NoProblem
-	PortMapped    = observe.PortMapped
-	AddressMapped = observe.AddressMapped
-	PortTaken     = observe.PortTaken
-	NotBound      = observe.NotBound
-)
-
 // mapAttempts is how many ports are tried for a listener that cannot have its own.
 const mapAttempts = 4096
 
@@ -41,29 +26,29 @@ type opener func(netip.AddrPort) (socket, error)
 
 // bind opens a socket for key: where the plan wants it, or else, if that can never be had by waiting, at the next
 // best place. The socket is nil if there is a problem that only time can solve.
-func bind(key plan.ListenerKey, mapPort func(uint16) uint16, open opener) (socket, Binding) {
-	b := Binding{Key: key}
+func bind(key plan.ListenerKey, mapPort func(uint16) uint16, open opener) (socket, observe.Binding) {
+	b := observe.Binding{Key: key}
 	s, err := open(netip.AddrPortFrom(key.Address, key.Port))
 	switch {
 	case err == nil:
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		b.Problem, b.Detail = AddressMapped, fmt.Sprintf("%s is not an address of this machine", key.Address)
+		b.Problem, b.Detail = observe.AddressMapped, fmt.Sprintf("%s is not an address of this machine", key.Address)
 		s, err = openNear(loopback(key.Address), key.Port, mapPort, open)
 	case errors.Is(err, syscall.EACCES):
-		b.Problem, b.Detail = PortMapped, fmt.Sprintf("port %d needs CAP_NET_BIND_SERVICE or root", key.Port)
+		b.Problem, b.Detail = observe.PortMapped, fmt.Sprintf("port %d needs CAP_NET_BIND_SERVICE or root", key.Port)
 		s, err = openNext(key.Address, mapPort(key.Port), open)
 	}
 	if err != nil {
 		b.Detail = err.Error()
-		b.Problem = NotBound
+		b.Problem = observe.NotBound
 		if errors.Is(err, syscall.EADDRINUSE) {
-			b.Problem = PortTaken
+			b.Problem = observe.PortTaken
 			b.Detail = fmt.Sprintf("%s is in use already", key)
 		}
 		return nil, b
 	}
 	b.Bound = s.address()
-	if b.Problem != None {
+	if b.Problem != observe.NoProblem {
 		b.Detail += ": served on " + b.Bound.String()
 	}
 	return s, b

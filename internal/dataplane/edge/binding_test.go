@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/naru-lb/naru/internal/observe"
 	"github.com/naru-lb/naru/internal/plan"
 )
 
@@ -47,25 +48,25 @@ func TestListenerIsBoundAtTheNextBestPlace(t *testing.T) {
 		key     string
 		system  func(netip.AddrPort) error
 		bound   string // "" if nowhere
-		problem Problem
+		problem observe.Problem
 		detail  string
 	}{
-		{"nothing is wrong", "192.0.2.1:80", always(nil), "192.0.2.1:80", None, ""},
-		{"the port needs a privilege", "192.0.2.1:80", privileged, "192.0.2.1:8080", PortMapped,
+		{"nothing is wrong", "192.0.2.1:80", always(nil), "192.0.2.1:80", observe.NoProblem, ""},
+		{"the port needs a privilege", "192.0.2.1:80", privileged, "192.0.2.1:8080", observe.PortMapped,
 			"port 80 needs CAP_NET_BIND_SERVICE or root: served on 192.0.2.1:8080"},
-		{"and the one that stands for it is taken", "192.0.2.1:80", taken(8080, 8081), "192.0.2.1:8082", PortMapped,
+		{"and the one that stands for it is taken", "192.0.2.1:80", taken(8080, 8081), "192.0.2.1:8082", observe.PortMapped,
 			"port 80 needs CAP_NET_BIND_SERVICE or root: served on 192.0.2.1:8082"},
-		{"the address is not here", "192.0.2.1:9999", foreign(always(nil)), "127.0.0.1:9999", AddressMapped,
+		{"the address is not here", "192.0.2.1:9999", foreign(always(nil)), "127.0.0.1:9999", observe.AddressMapped,
 			"192.0.2.1 is not an address of this machine: served on 127.0.0.1:9999"},
-		{"neither is one of IPv6", "[2001:db8::1]:9999", foreign(always(nil)), "[::1]:9999", AddressMapped,
+		{"neither is one of IPv6", "[2001:db8::1]:9999", foreign(always(nil)), "[::1]:9999", observe.AddressMapped,
 			"2001:db8::1 is not an address of this machine: served on [::1]:9999"},
-		{"nor is the port allowed", "192.0.2.1:80", foreign(privileged), "127.0.0.1:8080", AddressMapped,
+		{"nor is the port allowed", "192.0.2.1:80", foreign(privileged), "127.0.0.1:8080", observe.AddressMapped,
 			"192.0.2.1 is not an address of this machine: served on 127.0.0.1:8080"},
-		{"or it is taken on loopback", "192.0.2.1:9999", foreign(taken(9999)), "127.0.0.1:17999", AddressMapped,
+		{"or it is taken on loopback", "192.0.2.1:9999", foreign(taken(9999)), "127.0.0.1:17999", observe.AddressMapped,
 			"192.0.2.1 is not an address of this machine: served on 127.0.0.1:17999"},
-		{"the port is taken", "192.0.2.1:80", always(syscall.EADDRINUSE), "", PortTaken, "192.0.2.1:80/TCP is in use already"},
-		{"all ports are", "192.0.2.1:80", foreign(always(syscall.EADDRINUSE)), "", PortTaken, "192.0.2.1:80/TCP is in use already"},
-		{"something else", "192.0.2.1:80", always(syscall.ENOBUFS), "", NotBound, "bind: no buffer space available"},
+		{"the port is taken", "192.0.2.1:80", always(syscall.EADDRINUSE), "", observe.PortTaken, "192.0.2.1:80/TCP is in use already"},
+		{"all ports are", "192.0.2.1:80", foreign(always(syscall.EADDRINUSE)), "", observe.PortTaken, "192.0.2.1:80/TCP is in use already"},
+		{"something else", "192.0.2.1:80", always(syscall.ENOBUFS), "", observe.NotBound, "bind: no buffer space available"},
 	} {
 		at := netip.MustParseAddrPort(c.key)
 		key := plan.ListenerKey{Address: at.Addr(), Port: at.Port(), Protocol: plan.TCP}
@@ -75,7 +76,7 @@ func TestListenerIsBoundAtTheNextBestPlace(t *testing.T) {
 			}
 			return fakeSocket(at), nil
 		})
-		want := Binding{Key: key, Problem: c.problem, Detail: c.detail}
+		want := observe.Binding{Key: key, Problem: c.problem, Detail: c.detail}
 		if c.bound != "" {
 			want.Bound = netip.MustParseAddrPort(c.bound)
 		}
@@ -99,17 +100,17 @@ func TestMappedPortsStayPorts(t *testing.T) {
 // notices collects what OnBinding is told.
 type notices struct {
 	mu  sync.Mutex
-	all []Binding
+	all []observe.Binding
 }
 
-func (n *notices) add(b Binding) {
+func (n *notices) add(b observe.Binding) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.all = append(n.all, b)
 }
 
 // last returns the last notice about a listener, and how many there were.
-func (n *notices) last(key plan.ListenerKey) (last Binding, count int) {
+func (n *notices) last(key plan.ListenerKey) (last observe.Binding, count int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, b := range n.all {
@@ -142,13 +143,13 @@ func TestTakenPortIsTriedAgainUntilItIsFree(t *testing.T) {
 				free = other.Close
 			}
 			r.set(l)
-			if got, n := told.last(l.ListenerKey); got.Problem != PortTaken || n != 1 || got.Bound.IsValid() {
+			if got, n := told.last(l.ListenerKey); got.Problem != observe.PortTaken || n != 1 || got.Bound.IsValid() {
 				t.Errorf("%s: told %d times, last %+v", protocol, n, got)
 			}
 			_ = free()
 			eventually(t, "it is bound", func() bool {
 				got, _ := told.last(l.ListenerKey)
-				return got == Binding{Key: l.ListenerKey, Bound: addressOf(l)}
+				return got == observe.Binding{Key: l.ListenerKey, Bound: addressOf(l)}
 			})
 			if _, n := told.last(l.ListenerKey); n != 2 {
 				t.Errorf("%s: told %d times, want when it failed and when it was bound", protocol, n)
@@ -164,7 +165,7 @@ func TestAddressOfAnotherMachineIsServedOnLoopback(t *testing.T) {
 		l.Address = netip.MustParseAddr("192.0.2.1") // TEST-NET-1, RFC 5737
 		r.set(l, newGroup(l, newPod(t, loop4, echo).at))
 		bs := r.Bindings()
-		if len(bs) != 1 || bs[0].Problem != AddressMapped || bs[0].Bound != netip.AddrPortFrom(loop4, l.Port) {
+		if len(bs) != 1 || bs[0].Problem != observe.AddressMapped || bs[0].Bound != netip.AddrPortFrom(loop4, l.Port) {
 			t.Fatalf("bindings are %+v", bs)
 		}
 		exchange(t, dial(t, bs[0].Bound), "hello")
@@ -194,7 +195,7 @@ func TestMappedListenerMakesRoom(t *testing.T) {
 			t.Errorf("the place is still the guest's")
 		}
 		moved, n := told.last(guest.ListenerKey)
-		if n != 2 || moved.Problem != AddressMapped || moved.Bound == addressOf(own) {
+		if n != 2 || moved.Problem != observe.AddressMapped || moved.Bound == addressOf(own) {
 			t.Fatalf("told %d times about the guest, last %+v", n, moved)
 		}
 		readLine(t, dial(t, moved.Bound))
@@ -215,7 +216,7 @@ func TestAddressThatComesLaterIsMovedTo(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			x.socket, x.binding = s, Binding{Key: x.key, Bound: s.address(), Problem: AddressMapped}
+			x.socket, x.binding = s, observe.Binding{Key: x.key, Bound: s.address(), Problem: observe.AddressMapped}
 			r.unsettled[x] = true
 		}
 		r.mu.Unlock()
@@ -223,7 +224,7 @@ func TestAddressThatComesLaterIsMovedTo(t *testing.T) {
 		c := dial(t, elsewhere)
 		exchange(t, c, "hello")
 		r.tend(time.Now().Add(time.Hour))
-		if got := r.Bindings()[0]; got != (Binding{Key: l.ListenerKey, Bound: addressOf(l)}) {
+		if got := r.Bindings()[0]; got != (observe.Binding{Key: l.ListenerKey, Bound: addressOf(l)}) {
 			t.Errorf("the binding is %+v", got)
 		}
 		exchange(t, dial(t, addressOf(l)), "hello")

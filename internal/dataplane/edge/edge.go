@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/naru-lb/naru/internal/observe"
 	"github.com/naru-lb/naru/internal/plan"
 )
 
@@ -32,7 +33,7 @@ type Options struct {
 	MaxSessions int
 	// OnBinding is told about every listener that is bound, moved, or cannot be bound. It is never called twice at
 	// the same time, and must not call Apply, Shutdown or Close. Nil tells nobody.
-	OnBinding func(Binding)
+	OnBinding func(observe.Binding)
 }
 
 // Edge serves the listeners of a plan. Its methods may be called from several goroutines.
@@ -53,9 +54,9 @@ type Edge struct {
 	listeners map[plan.ListenerKey]*listener
 	groups    map[plan.GroupID]*group
 	targets   map[plan.TargetID]*target
-	leaving   map[*target]time.Time // targets that drain, or that the plan no longer has, since when
-	unsettled map[*listener]bool    // listeners that are not where they should be and are tried again
-	moved     map[*listener]Binding // what OnBinding was told last about listeners that it has to be told about
+	leaving   map[*target]time.Time         // targets that drain, or that the plan no longer has, since when
+	unsettled map[*listener]bool            // listeners that are not where they should be and are tried again
+	moved     map[*listener]observe.Binding // what OnBinding was told last about listeners that it has to be told about
 }
 
 // New starts an Edge that serves nothing yet. It raises the soft limit on open files to the hard one, and GOMAXPROCS
@@ -87,7 +88,7 @@ func New(o Options) (*Edge, error) {
 		targets:   map[plan.TargetID]*target{},
 		leaving:   map[*target]time.Time{},
 		unsettled: map[*listener]bool{},
-		moved:     map[*listener]Binding{},
+		moved:     map[*listener]observe.Binding{},
 	}
 	var err error
 	if e.engine, err = newEngine(o, e.affinity); err != nil {
@@ -148,7 +149,7 @@ func (e *Edge) stopListening(protocols ...plan.Protocol) {
 	for _, l := range e.listeners {
 		if l.socket != nil && slices.Contains(protocols, l.key.Protocol) {
 			ss = append(ss, l.socket)
-			l.socket, l.binding = nil, Binding{Key: l.key}
+			l.socket, l.binding = nil, observe.Binding{Key: l.key}
 		}
 	}
 	e.engine.shut(ss)

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/naru-lb/naru/internal/observe"
 )
 
 // The keeper is the one goroutine that does what has to be done later: binding again what could not be bound, ending
@@ -122,12 +124,12 @@ func (e *Edge) bind(l *listener, now time.Time) {
 		e.place(l, now)
 	} else if s, err := e.engine.open(l, l.address()); err == nil { // it is at another address, and the right one is here now
 		e.engine.shut([]socket{l.socket})
-		l.socket, l.binding = s, Binding{Key: l.key, Bound: s.address()}
+		l.socket, l.binding = s, observe.Binding{Key: l.key, Bound: s.address()}
 	}
 	switch l.binding.Problem {
-	case None, PortMapped:
+	case observe.NoProblem, observe.PortMapped:
 		delete(e.unsettled, l)
-	case AddressMapped:
+	case observe.AddressMapped:
 		e.unsettled[l] = true
 		l.retry = now.Add(addressRetry)
 	default:
@@ -142,7 +144,7 @@ func (e *Edge) bind(l *listener, now time.Time) {
 func (e *Edge) place(l *listener, now time.Time) {
 	open := func(at netip.AddrPort) (socket, error) { return e.engine.open(l, at) }
 	l.socket, l.binding = bind(l.key, e.options.MapPort, open)
-	if l.binding.Problem != PortTaken {
+	if l.binding.Problem != observe.PortTaken {
 		return
 	}
 	if guest := e.guestAt(l); guest != nil {
@@ -156,7 +158,7 @@ func (e *Edge) place(l *listener, now time.Time) {
 // guestAt returns the listener that is served where l should be although its own place is another, nil if there is none.
 func (e *Edge) guestAt(l *listener) *listener {
 	for _, g := range e.listeners {
-		if g.socket != nil && g.binding.Problem != None && g.binding.Bound == l.address() && g.key.Protocol == l.key.Protocol {
+		if g.socket != nil && g.binding.Problem != observe.NoProblem && g.binding.Bound == l.address() && g.key.Protocol == l.key.Protocol {
 			return g
 		}
 	}
@@ -164,15 +166,15 @@ func (e *Edge) guestAt(l *listener) *listener {
 }
 
 // news returns the bindings that have changed since the last time, in order of their keys.
-func (e *Edge) news() []Binding {
-	var bs []Binding
+func (e *Edge) news() []observe.Binding {
+	var bs []observe.Binding
 	for l, was := range e.moved {
 		if l.binding != was {
 			bs = append(bs, l.binding)
 		}
 	}
 	clear(e.moved)
-	slices.SortFunc(bs, func(a, b Binding) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(bs, func(a, b observe.Binding) int { return a.Key.Compare(b.Key) })
 	return bs
 }
 

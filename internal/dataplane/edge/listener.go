@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/naru-lb/naru/internal/observe"
 	"github.com/naru-lb/naru/internal/plan"
 )
 
@@ -15,7 +16,7 @@ type listener struct {
 	cells []listenerCell // one for each worker
 
 	// The rest belongs to Edge and is guarded by its mutex.
-	binding Binding
+	binding observe.Binding
 	socket  socket // nil while it is not bound
 	retry   time.Time
 	backoff time.Duration

@@ -27,14 +27,14 @@ func (e *Edge) Stats() Stats {
 }
 
 // Bindings returns where the listeners are served, in order of their keys.
-func (e *Edge) Bindings() []Binding {
+func (e *Edge) Bindings() []observe.Binding {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	bs := make([]Binding, 0, len(e.listeners))
+	bs := make([]observe.Binding, 0, len(e.listeners))
 	for _, l := range e.listeners {
 		bs = append(bs, l.binding)
 	}
-	slices.SortFunc(bs, func(a, b Binding) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(bs, func(a, b observe.Binding) int { return a.Key.Compare(b.Key) })
 	return bs
 }
 
