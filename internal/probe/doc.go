@@ -4,7 +4,7 @@
 //	m := probe.New(probe.Options{OnTransition: edge.SetHealth})
 //	defer m.Close()
 //	m.Apply(change)               // of the plan
-//	h, ok := m.Health(id)         // what is known now
+//	h := m.Group(id)              // what is known of its targets now
 //
 // A target's health comes from three places, each in a file of its own:
 //

@@ -139,18 +139,6 @@ func (m *Manager) route(key plan.ListenerKey, routes []plan.Route, changed map[p
 	}
 }
 
-// Health returns what is known of a target. It is false if the plan has no such target.
-func (m *Manager) Health(id plan.TargetID) (observe.Health, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if g := m.groups[id.Group]; g != nil {
-		if t := g.targets[id.Address]; t != nil {
-			return t.machine.health, true
-		}
-	}
-	return observe.Health{}, false
-}
-
 // Group returns what is known of all targets of a group, nil if the plan has no such group.
 func (m *Manager) Group(id plan.GroupID) map[netip.AddrPort]observe.Health {
 	m.mu.Lock()

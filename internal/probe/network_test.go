@@ -85,6 +85,12 @@ type bubble struct {
 	seen []observe.Transition
 }
 
+// Health returns what is known of a target. It is false if there is no such target.
+func (b *bubble) Health(id plan.TargetID) (observe.Health, bool) {
+	h, ok := b.Group(id.Group)[id.Address]
+	return h, ok
+}
+
 func inBubble(t *testing.T, o probe.Options, f func(*bubble)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{T: t, net: newNetwork()}

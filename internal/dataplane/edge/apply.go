@@ -7,7 +7,6 @@ import (
 
 	"github.com/naru-lb/naru/internal/observe"
 	"github.com/naru-lb/naru/internal/plan"
-	"github.com/naru-lb/naru/internal/ring"
 )
 
 // Apply makes a change of the plan. It costs as much as the change is large, and touches nothing that the change does
@@ -203,17 +202,4 @@ func (e *Edge) SetHealth(ts []observe.Transition) {
 			e.groups[t.Target.Group].setHealth(t.Target.Address, t.Health.State)
 		}
 	}
-}
-
-// Select returns who gets new connections of a group at the moment and the ring that they are chosen by, which is nil
-// if there is nobody. It is false if there is no such group.
-func (e *Edge) Select(id plan.GroupID) (ring.Selection, *ring.Ring, bool) {
-	e.mu.Lock()
-	g := e.groups[id]
-	e.mu.Unlock()
-	if g == nil {
-		return ring.Selection{}, nil, false
-	}
-	v := g.current()
-	return v.selection, v.ring, true
 }

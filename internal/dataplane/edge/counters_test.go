@@ -35,10 +35,10 @@ func TestBytesAndConnectionsAreCounted(t *testing.T) {
 				conn.Close()
 				eventually(t, "nothing runs", func() bool { return r.Stats().Connections == 0 })
 				in, out := uint64(c.in), uint64(c.out)
-				if got, want := r.AllListenerCounters()[l.ListenerKey], (observe.ListenerCounters{Connections: 1, BytesIn: in, BytesOut: out}); got != want {
+				if got, want := r.ListenerCounters(l.ListenerKey), (observe.ListenerCounters{Connections: 1, BytesIn: in, BytesOut: out}); got != want {
 					t.Errorf("listener: got %+v, want %+v", got, want)
 				}
-				if got, want := r.AllTargetCounters()[id], (observe.TargetCounters{Connections: 1, BytesIn: in, BytesOut: out}); got != want {
+				if got, want := r.TargetCounters(id), (observe.TargetCounters{Connections: 1, BytesIn: in, BytesOut: out}); got != want {
 					t.Errorf("target: got %+v, want %+v", got, want)
 				}
 			})
@@ -54,9 +54,6 @@ func TestCountersOfWhatIsUnknownAreZero(t *testing.T) {
 		}
 		if got := r.TargetCounters(plan.TargetID{}); got != (observe.TargetCounters{}) {
 			t.Errorf("target: %+v", got)
-		}
-		if _, _, ok := r.Select(plan.GroupID{}); ok {
-			t.Error("there is a selection of an unknown group")
 		}
 		r.SetHealth([]observe.Transition{{}})
 		r.drop(plan.Listener{Routes: []plan.Route{{}}}, plan.TargetGroup{})

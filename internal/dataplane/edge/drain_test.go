@@ -149,14 +149,16 @@ func TestGoneTargetIsForgottenWhenNothingRunsToIt(t *testing.T) {
 		readLine(t, c)
 		r.drop(g)
 		r.tend(time.Now().Add(2 * forgetAfter))
-		if got := r.AllTargetCounters()[plan.TargetID{Group: g.ID, Address: p.at}].Active; got != 1 {
+		if got := r.TargetCounters(plan.TargetID{Group: g.ID, Address: p.at}).Active; got != 1 {
 			t.Fatalf("%d connections run to the target, want 1", got)
 		}
 		c.Close()
 		eventually(t, "nothing runs", func() bool { return r.Stats().Connections == 0 })
 		r.tend(time.Now().Add(4 * forgetAfter))
-		if all := r.AllTargetCounters(); len(all) != 0 {
-			t.Errorf("still there: %v", all)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if len(r.targets) != 0 {
+			t.Errorf("still there: %v", r.targets)
 		}
 	})
 }
@@ -197,15 +199,15 @@ func TestWhenAllTargetsAreUnhealthyTheGroupFailsAsItSays(t *testing.T) {
 		r.set(l, g)
 		r.health(g, p.at, observe.Unhealthy)
 		wantReset(t, addressOf(l))
-		if s, ring, ok := r.Select(g.ID); !ok || ring != nil || s.Reason == "" {
-			t.Errorf("selection is %+v, %v, %v, want a reason and no ring", s, ring, ok)
+		if s, table := r.selected(g.ID); table != nil || s.Reason == "" {
+			t.Errorf("selection is %+v, %v, want a reason and no ring", s, table)
 		}
 
 		g.WhenAllUnhealthy = plan.FailOpen
 		r.set(g)
 		c := dial(t, addressOf(l))
 		readLine(t, c)
-		if s, _, _ := r.Select(g.ID); !s.FailedOpen {
+		if s, _ := r.selected(g.ID); !s.FailedOpen {
 			t.Errorf("selection is %+v, want it to have failed open", s)
 		}
 

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/naru-lb/naru/internal/observe"
@@ -58,28 +57,4 @@ func (e *Edge) TargetCounters(id plan.TargetID) observe.TargetCounters {
 		return observe.TargetCounters{}
 	}
 	return t.counters()
-}
-
-// AllListenerCounters returns the totals of all listeners.
-func (e *Edge) AllListenerCounters() map[plan.ListenerKey]observe.ListenerCounters {
-	e.mu.Lock()
-	ls := maps.Clone(e.listeners)
-	e.mu.Unlock()
-	all := make(map[plan.ListenerKey]observe.ListenerCounters, len(ls))
-	for key, l := range ls {
-		all[key] = l.counters()
-	}
-	return all
-}
-
-// AllTargetCounters returns the totals of all targets, those that drain included.
-func (e *Edge) AllTargetCounters() map[plan.TargetID]observe.TargetCounters {
-	e.mu.Lock()
-	ts := maps.Clone(e.targets)
-	e.mu.Unlock()
-	all := make(map[plan.TargetID]observe.TargetCounters, len(ts))
-	for id, t := range ts {
-		all[id] = t.counters()
-	}
-	return all
 }

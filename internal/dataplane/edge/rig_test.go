@@ -14,6 +14,7 @@ import (
 
 	"github.com/naru-lb/naru/internal/observe"
 	"github.com/naru-lb/naru/internal/plan"
+	"github.com/naru-lb/naru/internal/ring"
 )
 
 // deadline is how long a test waits for something that must happen. It is generous: only a failure waits for it.
@@ -38,6 +39,20 @@ func engines() map[string]Options {
 type rig struct {
 	*Edge
 	t *testing.T
+}
+
+// selected returns who gets new connections of a group and the ring that they are chosen by, which is nil if there is
+// nobody.
+func (r *rig) selected(id plan.GroupID) (ring.Selection, *ring.Ring) {
+	r.t.Helper()
+	r.mu.Lock()
+	g := r.groups[id]
+	r.mu.Unlock()
+	if g == nil {
+		r.t.Fatalf("there is no group %v", id)
+	}
+	v := g.current()
+	return v.selection, v.ring
 }
 
 // newRig starts an Edge that is closed with the test.

@@ -73,7 +73,7 @@ func TestConnectionsGoWhereTheRingSays(t *testing.T) {
 					g.Targets[i].Node = node
 				}
 				r.set(l, g)
-				_, table, _ := r.Select(g.ID)
+				_, table := r.selected(g.ID)
 				predicted := make([]int, len(g.Targets))
 				for _, client := range connect(t, l, n) {
 					predicted[table.Pick(ring.FlowHash(client, l.ListenerKey))]++
