@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,6 +77,8 @@ func (r *recorder) damaged(d *state.Damage) finding.Finding {
 	return f
 }
 
+// unrecorded names the Services that got an address from a pool without a record. A reserved one has a name that leads to
+// it, whatever was recorded.
 func (r *recorder) unrecorded(p *plan.Plan) []finding.Finding {
 	recorded := map[plan.ServiceName]bool{}
 	for _, k := range r.known() {
@@ -83,7 +86,8 @@ func (r *recorder) unrecorded(p *plan.Plan) []finding.Finding {
 	}
 	var found []finding.Finding
 	for _, svc := range p.SortedServices() {
-		if len(svc.Addresses) == 0 || recorded[svc.ServiceName] {
+		mayDiffer := slices.ContainsFunc(svc.Addresses, func(a netip.Addr) bool { return p.Frontends[a].PublicIP == "" })
+		if recorded[svc.ServiceName] || !mayDiffer {
 			continue
 		}
 		f := finding.New(finding.AddressChanged, fmt.Sprintf("%s got %s; its record is lost, so it may have had another address", svc.ServiceName, join(svc))).

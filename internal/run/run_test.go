@@ -19,6 +19,7 @@ import (
 	"github.com/naru-lb/naru/internal/admin"
 	"github.com/naru-lb/naru/internal/echo"
 	"github.com/naru-lb/naru/internal/explain"
+	"github.com/naru-lb/naru/internal/finding"
 	"github.com/naru-lb/naru/internal/plan"
 	"github.com/naru-lb/naru/internal/source/files"
 )
@@ -307,6 +308,36 @@ func TestRecordsOfServicesThatCannotBeReadAreKept(t *testing.T) {
 				t.Errorf("records %v", records)
 			}
 		})
+	}
+}
+
+// A reserved address is found by its name, so its loss from the record changes nothing.
+func TestOnlyAddressesThatMayBeOthersAreReportedAsLost(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	if err := os.WriteFile(state, []byte("garbage\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j := &journal{log: slog.New(slog.DiscardHandler)}
+	r, err := openRecorder(state, j, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	p := newPipeline(Compile{}, r.known(), j)
+	p.apply(read(t, t.TempDir(), map[string]string{
+		"pool.yaml":  poolYAML + "---\napiVersion: naru.dev/v1alpha1\nkind: PublicIP\nmetadata: {name: mine}\nspec: {address: 127.66.0.5}\n",
+		"web.yaml":   webYAML,
+		"named.yaml": strings.Replace(strings.Replace(webYAML, "name: web", "name: named", 1), "{naru.dev/probe-kind", "{naru.dev/public-ip: mine, naru.dev/probe-kind", 1),
+	}))
+	r.settle(p.compiler.Plan())
+	var said []string
+	for _, f := range j.store.All() {
+		if f.Code == finding.StateFileBroken || f.Code == finding.AddressChanged {
+			said = append(said, string(f.Code)+" "+f.Object.Name)
+		}
+	}
+	if got, want := fmt.Sprint(said), "[NR4111  NR4112 web]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
