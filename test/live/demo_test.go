@@ -3,13 +3,16 @@
 package live
 
 import (
+	"io"
 	"math"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/naru-lb/naru/internal/explain"
 )
@@ -23,14 +26,7 @@ func TestTheDemosCommandsWorkAsPrinted(t *testing.T) {
 	}
 	for _, line := range lines {
 		command, shows := line[1], line[2]
-		if strings.HasPrefix(command, "curl ") {
-			if _, err := exec.LookPath("curl"); err != nil {
-				t.Logf("not tried, curl is not installed: %s", command)
-				continue
-			}
-			command = strings.Replace(command, "curl ", "curl -sS --fail --max-time 20 ", 1)
-		}
-		out, err := exec.Command("bash", "-c", command).CombinedOutput()
+		out, err := paste(t, command)
 		if err != nil {
 			t.Errorf("%s: %v\n%s", command, err, out)
 		}
@@ -46,6 +42,25 @@ func TestTheDemosCommandsWorkAsPrinted(t *testing.T) {
 			t.Errorf("%s (%s) says %s", command, shows, out)
 		}
 	}
+}
+
+// paste runs a command as a shell does. Where there is no curl, what it does is done here.
+func paste(t *testing.T, command string) ([]byte, error) {
+	t.Helper()
+	url, isCurl := strings.CutPrefix(command, "curl ")
+	if !isCurl {
+		return exec.Command("bash", "-c", command).CombinedOutput()
+	}
+	if _, err := exec.LookPath("curl"); err == nil {
+		return exec.Command("bash", "-c", "curl -sS --fail --max-time 20 "+url).CombinedOutput()
+	}
+	client := http.Client{Timeout: 20 * time.Second}
+	resp, err := client.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
 }
 
 func TestTheDemosSharesAreThosePredicted(t *testing.T) {
