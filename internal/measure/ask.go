@@ -104,21 +104,22 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// dial opens a connection. When there is no port left for it, it waits for one: connections that are over keep theirs for
-// a minute on some systems.
+// The ports that connections come from. Most systems give theirs to clients in this range.
+const (
+	firstPort = 32768
+	ports     = 1<<16 - firstPort
+)
+
+// dial opens a connection from the next port that is free. The ports are consecutive, as those of one busy client are: so
+// each connection has its own, and the shares are those of many flows and not of the kernel's dice. When no port is left it
+// waits for one: connections that are over keep theirs for a minute on some systems.
 func (r *run) dial(ctx context.Context) (net.Conn, error) {
-	if r.options.Protocol == plan.UDP {
-		return r.dialUDP()
-	}
-	d := net.Dialer{Timeout: patience, KeepAlive: -1}
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		conn, err := d.DialContext(ctx, "tcp", r.options.Address.String())
-		switch {
-		case err == nil:
-			// Closed by RST, a connection keeps no port.
-			return conn, conn.(*net.TCPConn).SetLinger(0)
-		case !errors.Is(err, syscall.EADDRNOTAVAIL):
-			return nil, fmt.Errorf("connect: %w", err)
+		for range ports {
+			conn, err := r.dialFrom(ctx, r.nextPort())
+			if !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EADDRNOTAVAIL) {
+				return conn, err
+			}
 		}
 		select {
 		case <-time.After(wait):
@@ -128,34 +129,26 @@ func (r *run) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// dialUDP makes a UDP client with a port that no other client of this run had, if there is one left.
-func (r *run) dialUDP() (net.Conn, error) {
-	var taken []net.Conn
-	defer func() {
-		for _, c := range taken {
-			_ = c.Close()
-		}
-	}()
-	const draws = 64
-	for {
-		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(r.options.Address))
-		if err != nil {
-			return nil, fmt.Errorf("open a socket: %w", err)
-		}
-		port := conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()
-		if r.isNew(port) || len(taken) == draws {
-			return conn, nil
-		}
-		taken = append(taken, conn) // kept until the end, so that the port is not drawn again
-	}
-}
-
-func (r *run) isNew(port uint16) bool {
+func (r *run) nextPort() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.used[port] {
-		return false
+	r.port = (r.port + 1) % ports
+	return firstPort + r.port
+}
+
+func (r *run) dialFrom(ctx context.Context, port int) (net.Conn, error) {
+	d := net.Dialer{Timeout: patience, KeepAlive: -1, LocalAddr: &net.TCPAddr{Port: port}}
+	network := "tcp"
+	if r.options.Protocol == plan.UDP {
+		network, d.LocalAddr = "udp", &net.UDPAddr{Port: port}
 	}
-	r.used[port] = true
-	return true
+	conn, err := d.DialContext(ctx, network, r.options.Address.String())
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		// Closed by RST, a connection keeps no port.
+		return conn, tcp.SetLinger(0)
+	}
+	return conn, nil
 }

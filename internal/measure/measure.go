@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 
@@ -60,7 +61,7 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 	if err := o.check(); err != nil {
 		return Outcome{Wanted: o.N}, err
 	}
-	r := &run{options: o, used: map[uint16]bool{}, outcome: Outcome{Wanted: o.N, Got: map[string]int{}}}
+	r := &run{options: o, port: rand.IntN(ports), outcome: Outcome{Wanted: o.N, Got: map[string]int{}}}
 	named, err := r.introduce(ctx)
 	switch {
 	case err != nil && ctx.Err() == nil:
@@ -102,8 +103,8 @@ type run struct {
 	mu      sync.Mutex // guards what follows
 	outcome Outcome
 	begun   int
-	silence int             // failures since the last answer
-	used    map[uint16]bool // ports of UDP clients so far
+	silence int // failures since the last answer
+	port    int // that was used last, counted from firstPort
 }
 
 // answered records a connection that a target answered.
