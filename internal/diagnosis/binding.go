@@ -10,7 +10,7 @@ import (
 
 // Binding returns the finding about where a listener of a Service is served, if that is not where the plan wants it.
 func Binding(service plan.ServiceName, b observe.Binding) []finding.Finding {
-	at := fmt.Sprintf("%s:%d", b.Bound.Addr(), b.Bound.Port())
+	at := b.Bound.String()
 	var f finding.Finding
 	switch b.Problem {
 	case observe.NoProblem:

@@ -36,7 +36,7 @@ func Health(g *plan.TargetGroup, health map[netip.AddrPort]observe.Health) []fin
 	default:
 		for _, p := range sick {
 			found = append(found, finding.New(finding.TargetUnhealthy, fmt.Sprintf("%s (%s) is unhealthy: %s", p.target.Name, p.target.Address, p.health.Detail)).
-				With("It takes no new connections; running ones go on.", "naru explain "+target(g.ID)))
+				With("It takes no new connections; running ones go on.", ExplainCommand(g.ID.Service)))
 		}
 	}
 	for i := range found {
@@ -62,7 +62,7 @@ func allUnhealthy(g *plan.TargetGroup, sick []patient) finding.Finding {
 	}
 	open := ring.Select(g, func(netip.AddrPort) observe.State { return observe.Unhealthy }).FailedOpen
 	f := finding.New(finding.AllTargetsUnhealthy, fmt.Sprintf("all targets (%d) are unhealthy: %s", len(sick), sick[0].health.Detail)).
-		With("", "naru explain "+target(g.ID))
+		With("", ExplainCommand(g.ID.Service))
 	switch {
 	case every(sick, func(h observe.Health) bool { return h.Result == observe.L7STS }):
 		f = finding.New(finding.ProbeStatusCode, fmt.Sprintf("all targets (%d) answer the probe, but not with success: %s", len(sick), sick[0].health.Detail)).
@@ -105,12 +105,7 @@ func object(s plan.ServiceName) finding.Object {
 	return finding.Object{Kind: "Service", Namespace: s.Namespace, Name: s.Name}
 }
 
-// target is how commands name the Service of a group.
-func target(id plan.GroupID) string { return command(id.Service) }
-
-func command(s plan.ServiceName) string {
-	if s.Namespace == "default" {
-		return "svc/" + s.Name
-	}
-	return "svc/" + s.Name + " -n " + s.Namespace
+// ExplainCommand is the command that goes deeper into a Service.
+func ExplainCommand(s plan.ServiceName) string {
+	return "naru explain svc/" + s.Name + " -n " + s.Namespace
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/naru-lb/naru/internal/diagnosis"
 	"github.com/naru-lb/naru/internal/finding"
 	"github.com/naru-lb/naru/internal/nearest"
 	"github.com/naru-lb/naru/internal/plan"
@@ -33,13 +34,9 @@ func (e *UnknownServiceError) Error() string {
 	}
 	commands := make([]string, len(e.Near))
 	for i, n := range e.Near {
-		commands[i] = "\n  " + explainCommand(n)
+		commands[i] = "\n  " + diagnosis.ExplainCommand(n)
 	}
 	return s + "; did you mean" + strings.Join(commands, "")
-}
-
-func explainCommand(n plan.ServiceName) string {
-	return "naru explain svc/" + n.Name + " -n " + n.Namespace
 }
 
 // Explain returns the explanation of a Service. The error is an *UnknownServiceError, or says which option makes no sense.

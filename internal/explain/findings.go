@@ -38,14 +38,7 @@ func FindingsText(w io.Writer, fs []finding.Finding, source func(file string) []
 
 // header is the first line of a finding: "file:line:column: severity CODE: message".
 func header(f finding.Finding) string {
-	place := f.File
-	if f.Line > 0 {
-		place += ":" + strconv.Itoa(f.Line)
-		if f.Column > 0 {
-			place += ":" + strconv.Itoa(f.Column)
-		}
-	}
-	return cmp.Or(place, f.Object.String(), "naru") + ": " + findingLine(f)
+	return cmp.Or(f.Location(), f.Object.String(), "naru") + ": " + findingLine(f)
 }
 
 // consequences says what a finding is about, what it does to traffic, and how to mend it.

@@ -3,6 +3,7 @@ package explain
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -113,18 +114,11 @@ func (l *Listener) clientCell() []string {
 
 // addressCell says where they come to.
 func (l *Listener) addressCell() []string {
-	cells := []string{fmt.Sprintf("%s:%d", bracketed(l), l.Port)}
+	cells := []string{netip.AddrPortFrom(l.Address, l.Port).String()}
 	if l.mapped() {
 		cells = append(cells, "now "+l.Bound.String())
 	}
 	return cells
-}
-
-func bracketed(l *Listener) string {
-	if l.Address.Is6() {
-		return "[" + l.Address.String() + "]"
-	}
-	return l.Address.String()
 }
 
 // mapped tells whether the listener is served at another place than the plan wants.

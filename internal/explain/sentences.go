@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/naru-lb/naru/internal/diagnosis"
 	"github.com/naru-lb/naru/internal/finding"
 	"github.com/naru-lb/naru/internal/observe"
 	"github.com/naru-lb/naru/internal/plan"
@@ -136,7 +137,7 @@ func (d *Document) measuredText(l *Listener) string {
 		text += fmt.Sprintf("\n%s failed, the first one: %s.", plural(m.Failed, "connection"), m.FirstError)
 	}
 	if !m.AsPredicted {
-		text += fmt.Sprintf("\nThe targets may have changed meanwhile. Once more:\n  %s --measure %d", explainCommand(d.Service), m.Wanted)
+		text += fmt.Sprintf("\nThe targets may have changed meanwhile. Once more:\n  %s --measure %d", diagnosis.ExplainCommand(d.Service), m.Wanted)
 	}
 	return text
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/naru-lb/naru/internal/diagnosis"
 	"github.com/naru-lb/naru/internal/finding"
 	"github.com/naru-lb/naru/internal/observe"
 	"github.com/naru-lb/naru/internal/plan"
@@ -152,7 +153,7 @@ func about(f finding.Finding) string {
 func next(v View, f finding.Finding) string {
 	name := plan.ServiceName{Namespace: f.Object.Namespace, Name: f.Object.Name}
 	if _, known := v.Plan.Services[name]; known && f.Object.Kind == "Service" {
-		return explainCommand(name)
+		return diagnosis.ExplainCommand(name)
 	}
 	if f.File != "" {
 		return "naru check -f " + quoted(f.File)
