@@ -31,51 +31,20 @@ const maxBurst = 32
 
 // listenTCP returns a listening socket. Accepted connections inherit TCP_NODELAY and keep-alive, which saves calls.
 func listenTCP(at netip.AddrPort) (fd int32, bound netip.AddrPort, err error) {
-	fd, e := sysSocket(familyOf(at.Addr()), unix.SOCK_STREAM)
-	if e != 0 {
-		return 0, bound, fmt.Errorf("open a TCP socket for %s: %w", at, e)
-	}
-	if at.Addr().Unmap().Is6() {
-		sysSetInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
-	}
-	sysSetInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
-	sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	sysSetInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-	sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAliveAfter.Seconds()))
-	if err := unix.Bind(int(fd), unixSockaddr(at)); err != nil {
-		sysClose(fd)
-		return 0, bound, fmt.Errorf("bind TCP %s: %w", at, err)
+	fd, bound, err = bindSocket(unix.SOCK_STREAM, at, func(fd int32) {
+		sysSetInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+		sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		sysSetInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+		sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAliveAfter.Seconds()))
+	})
+	if err != nil {
+		return 0, bound, fmt.Errorf("TCP: %w", err)
 	}
 	if err := unix.Listen(int(fd), 65535); err != nil { // the kernel takes less (net.core.somaxconn)
 		sysClose(fd)
 		return 0, bound, fmt.Errorf("listen on TCP %s: %w", at, err)
 	}
-	return fd, boundAddress(fd, at), nil
-}
-
-func unixSockaddr(a netip.AddrPort) unix.Sockaddr {
-	if ip := a.Addr().Unmap(); ip.Is4() {
-		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: ip.As4()}
-	}
-	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
-}
-
-// boundAddress tells the port that the kernel chose where none was asked for.
-func boundAddress(fd int32, asked netip.AddrPort) netip.AddrPort {
-	if asked.Port() != 0 {
-		return asked
-	}
-	sa, err := unix.Getsockname(int(fd))
-	if err != nil {
-		return asked
-	}
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(asked.Addr(), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(asked.Addr(), uint16(sa.Port))
-	}
-	return asked
+	return fd, bound, nil
 }
 
 func (l *loop) addAcceptor(s *loopSocket) {

@@ -96,21 +96,15 @@ func (b *batch) send(fd int32, first, end int, to *sockaddr) (int, syscall.Errno
 
 // listenUDP returns a socket bound to the address. SO_REUSEADDR is not set: for UDP it would let others take the port.
 func listenUDP(at netip.AddrPort) (fd int32, bound netip.AddrPort, err error) {
-	fd, e := sysSocket(familyOf(at.Addr()), unix.SOCK_DGRAM)
-	if e != 0 {
-		return 0, bound, fmt.Errorf("open a UDP socket for %s: %w", at, e)
+	fd, bound, err = bindSocket(unix.SOCK_DGRAM, at, func(fd int32) {
+		// More room for bursts; the kernel gives at most net.core.rmem_max.
+		sysSetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, udpBuffer)
+		sysSetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, udpBuffer)
+	})
+	if err != nil {
+		return 0, bound, fmt.Errorf("UDP: %w", err)
 	}
-	if at.Addr().Unmap().Is6() {
-		sysSetInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
-	}
-	// More room for bursts; the kernel gives at most net.core.rmem_max.
-	sysSetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, udpBuffer)
-	sysSetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, udpBuffer)
-	if err := unix.Bind(int(fd), unixSockaddr(at)); err != nil {
-		sysClose(fd)
-		return 0, bound, fmt.Errorf("bind UDP %s: %w", at, err)
-	}
-	return fd, boundAddress(fd, at), nil
+	return fd, bound, nil
 }
 
 func (l *loop) addUDP(s *loopSocket) {
