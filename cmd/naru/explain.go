@@ -131,15 +131,9 @@ func (f *explainFlags) options() (explain.Options, error) {
 		}
 		o.From = client
 	}
-	for _, text := range f.assume {
-		field, value, ok := strings.Cut(text, "=")
-		if !ok {
-			return o, fmt.Errorf("--if %q is not FIELD=VALUE", text)
-		}
-		if o.If == nil {
-			o.If = map[string]string{}
-		}
-		o.If[field] = value
+	var err error
+	if o.If, err = admin.ParseAssumptions(f.assume); err != nil {
+		return o, fmt.Errorf("--if: %w", err)
 	}
 	return o, nil
 }

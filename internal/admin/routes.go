@@ -120,17 +120,24 @@ func explainService(v explain.View, r *http.Request) (any, error) {
 		}
 		o.From = client
 	}
-	for _, text := range query["if"] {
+	var err error
+	if o.If, err = ParseAssumptions(query["if"]); err != nil {
+		return nil, err
+	}
+	return explain.Explain(v, plan.ServiceName{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")}, o)
+}
+
+// ParseAssumptions reads what explain shall take for granted, each as FIELD=VALUE.
+func ParseAssumptions(texts []string) (map[string]string, error) {
+	all := map[string]string{}
+	for _, text := range texts {
 		field, value, ok := strings.Cut(text, "=")
 		if !ok {
 			return nil, fmt.Errorf("%q is not FIELD=VALUE", text)
 		}
-		if o.If == nil {
-			o.If = map[string]string{}
-		}
-		o.If[field] = value
+		all[field] = value
 	}
-	return explain.Explain(v, plan.ServiceName{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")}, o)
+	return all, nil
 }
 
 // ParseClient reads an address, with or without a port. Without one the port is 0, which means any.
