@@ -65,6 +65,7 @@ type Compiler struct {
 	refused    map[plan.ServiceName]bool // Services that the allocator refused; other pools may help
 	additional map[plan.ServiceName]bool // Services with addresses that no pool may have
 	since      map[plan.ServiceName]time.Time
+	comings    uint64                    // how often a Service came or went
 	recorded   map[plan.ServiceName]bool // had an address when the Compiler was made
 	users      map[netip.Addr]map[plan.ServiceName]plan.Frontend
 	servedBy   map[plan.ListenerKey]plan.ServiceName
@@ -199,6 +200,9 @@ func (p *pass) retryWaiting() {
 	slices.SortFunc(names, p.c.compareAge)
 	p.compile(names)
 }
+
+// Edition returns a number, never 0, that is another one whenever Records may say something else.
+func (c *Compiler) Edition() uint64 { return c.alloc.Edition() + c.comings }
 
 // Records returns what has to be remembered so that every Service keeps its addresses, in order of the Services' names.
 // It includes Services that were recorded before and have not been seen yet.

@@ -178,7 +178,11 @@ func (s *story) step(files map[string][]byte) string {
 		s.findings["endpoints/"+name.String()] = fs
 	}
 	before := s.compiler.Plan().Clone()
+	records, edition := fmt.Sprint(s.compiler.Records()), s.compiler.Edition()
 	res := s.compiler.Apply(derived)
+	if now := fmt.Sprint(s.compiler.Records()); now != records && s.compiler.Edition() == edition {
+		s.t.Errorf("the records are %s and were %s, in the same edition", now, records)
+	}
 	maps.Copy(s.findings, res.Findings)
 	s.checkChange(before, res.Change)
 	return s.print()

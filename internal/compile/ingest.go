@@ -72,6 +72,7 @@ func (p *pass) storeService(o object.Object, svc *corev1.Service) {
 	if s == nil {
 		s = &service{name: name}
 		c.services[name] = s
+		c.comings++
 		if c.inSpace[name.Namespace] == nil {
 			c.inSpace[name.Namespace] = map[plan.ServiceName]bool{}
 		}
@@ -97,6 +98,7 @@ func (p *pass) removeService(name plan.ServiceName) {
 	p.publish(s, unit{})
 	p.findings[serviceOwner(name)] = nil
 	delete(p.c.services, name)
+	p.c.comings++
 	deleteFrom(p.c.inSpace, name.Namespace, name)
 	delete(p.c.since, name)
 	delete(p.c.recorded, name)

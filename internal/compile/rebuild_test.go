@@ -95,3 +95,31 @@ func TestARecordedAddressIsHeldUntilItIsForgotten(t *testing.T) {
 		t.Errorf("records %v, want that of the Service that has the address now", records)
 	}
 }
+
+// Writing records costs as much as there are, so it must be known when there is nothing to write.
+func TestOnlyWhatChangesRecordsMakesANewEdition(t *testing.T) {
+	service := func(name string, port int) []byte {
+		return fmt.Appendf(nil, "apiVersion: v1\nkind: Service\nmetadata: {name: %s}\nspec:\n  type: LoadBalancer\n  ports: [{port: %d}]\n", name, port)
+	}
+	slice := fmt.Appendf(nil, "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: a-1, labels: {kubernetes.io/service-name: a}}\n"+
+		"addressType: IPv4\nports: [{name: \"\", port: 8080}]\nendpoints: [{addresses: [10.0.0.1], nodeName: n1}]\n")
+	s := newStory(t, "base: azure\n")
+	for _, c := range []struct {
+		what  string
+		files map[string][]byte
+		fresh bool
+	}{
+		{"a Service comes", map[string][]byte{"a.yaml": service("a", 80)}, true},
+		{"endpoints come", map[string][]byte{"slice.yaml": slice}, false},
+		{"a port changes", map[string][]byte{"a.yaml": service("a", 81)}, false},
+		{"nothing changes", map[string][]byte{"a.yaml": service("a", 81)}, false},
+		{"another Service comes", map[string][]byte{"b.yaml": service("b", 80)}, true},
+		{"it goes", map[string][]byte{"b.yaml": nil}, true},
+	} {
+		before := s.compiler.Edition()
+		s.step(c.files)
+		if fresh := s.compiler.Edition() != before; fresh != c.fresh {
+			t.Errorf("%s: a new edition is %v, want %v", c.what, fresh, c.fresh)
+		}
+	}
+}

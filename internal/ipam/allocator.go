@@ -18,6 +18,7 @@ type Allocator struct {
 	users    map[netip.Addr][]*holder
 	sharers  map[string]*sharers // by sharing key
 	released released
+	edition  uint64 // see Edition
 }
 
 // holder is an owner that has addresses.
@@ -40,6 +41,7 @@ func New() *Allocator {
 		users:    map[netip.Addr][]*holder{},
 		sharers:  map[string]*sharers{},
 		released: newReleased(),
+		edition:  1,
 	}
 }
 
@@ -54,6 +56,7 @@ func (a *Allocator) Adopt(r Record) {
 		}
 	}
 	a.add(h)
+	a.edition++
 	if r.Released {
 		a.Release(r.Owner)
 	}
@@ -77,6 +80,9 @@ func (a *Allocator) Assign(req Request) Result {
 		a.drop(was)
 	}
 	a.add(next)
+	if was == nil || was.has != next.has {
+		a.edition++
+	}
 	if was != nil {
 		freed = a.remember(was) || !was.sharesLike(next)
 	}
@@ -102,6 +108,7 @@ func (a *Allocator) Release(o Owner) (freed bool) {
 		return false
 	}
 	a.drop(h)
+	a.edition++
 	return a.remember(h)
 }
 
@@ -144,6 +151,9 @@ func (a *Allocator) count(addr netip.Addr, by int) {
 		p.used[familyOf(addr)] += by
 	}
 }
+
+// Edition returns a number, never 0, that is another one whenever Records may say something else.
+func (a *Allocator) Edition() uint64 { return a.edition }
 
 // Records returns what every owner has, or had until it was released, in order of the owners.
 func (a *Allocator) Records() []Record {

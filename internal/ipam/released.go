@@ -105,6 +105,7 @@ func (a *Allocator) rehome(old []*pool) {
 	for _, e := range all {
 		if a.reserved[e.addr] != nil {
 			a.released.remove(e.addr)
+			a.edition++
 			continue
 		}
 		e.in.Remove(a.released.at[e.addr])

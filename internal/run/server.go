@@ -29,6 +29,7 @@ type server struct {
 	mu       sync.Mutex // guards what follows; nothing that may call back is called under it
 	pipeline *pipeline
 	record   *recorder
+	saved    uint64 // the edition of the records that was written last, 0 for none
 }
 
 func newServer(o Options) (*server, error) {
@@ -69,20 +70,22 @@ func (s *server) compile(b files.Batch) []plan.Change {
 		changes = append(changes, s.pipeline.forget())
 		s.record.settle(s.pipeline.compiler.Plan())
 	}
-	for _, c := range changes {
-		if len(c.Services.Set)+len(c.Services.Gone) > 0 {
-			s.record.save(s.pipeline.compiler.Records())
-			break
-		}
+	if s.pipeline.compiler.Edition() != s.saved {
+		s.save()
 	}
 	return changes
+}
+
+func (s *server) save() {
+	s.saved = s.pipeline.compiler.Edition()
+	s.record.save(s.pipeline.compiler.Records())
 }
 
 // saveAgain writes the records once more after it failed.
 func (s *server) saveAgain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.record.save(s.pipeline.compiler.Records())
+	s.save()
 }
 
 func (s *server) close() error {
