@@ -57,6 +57,7 @@ It asks a running naru; with -f it looks at manifests instead. Of a code, such a
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
+	cmd.ValidArgsFunction = f.complete
 	f.manifests.add(cmd)
 	addAdmin(cmd, &f.admin, "where the running naru answers")
 	f.output.add(cmd, asText, asJSON, asYAML)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,7 @@ func TestExitCodesTellHowItWent(t *testing.T) {
 		{"explain nothing", []string{"explain", "svc/wep", "-f", good}, 2, "", "naru explain svc/web -n default"},
 		{"explain what is no Service", []string{"explain", "pod/web", "-f", good}, 2, "", "neither a Service"},
 		{"explain a code", []string{"explain", "nr3101"}, 0, "ProbeMismatch", ""},
+		{"explain a code to a program", []string{"explain", "NR3101", "-o", "json"}, 0, `"reason": "ProbeMismatch"`, ""},
 		{"a client", []string{"explain", "svc/web", "-f", good, "--from", "192.0.2.77"}, 0, "192.0.2.77", ""},
 		{"no client", []string{"explain", "svc/web", "-f", good, "--from", "me"}, 2, "", "neither an address"},
 		{"what if", []string{"explain", "svc/web", "-f", good, "--if", "externalTrafficPolicy=Local"}, 0, "WHAT IF", ""},
@@ -82,6 +84,21 @@ func TestExitCodesTellHowItWent(t *testing.T) {
 		}
 		if strings.Contains(errOut, "Usage:") {
 			t.Errorf("%s: the error drowns in the usage:\n%s", c.name, errOut)
+		}
+	}
+}
+
+func TestTheShellCompletesServices(t *testing.T) {
+	dir := folder(t, map[string]string{"pool.yaml": pool, "web.yaml": web + "---\n" + strings.Replace(web, "name: web", "name: far\n  namespace: other", 1)})
+	for _, c := range []struct{ args, want []string }{
+		{[]string{"-f", dir, ""}, []string{"svc/web", ":4"}},
+		{[]string{"-f", dir, "-n", "other", ""}, []string{"svc/far", ":4"}},
+		{[]string{"-f", dir, "svc/web", ""}, []string{":4"}},
+		{[]string{"--admin", filepath.Join(t.TempDir(), "none.sock"), ""}, []string{":4"}},
+	} {
+		code, out, _ := naru(t, "", append([]string{"__complete", "explain"}, c.args...)...)
+		if got := strings.Fields(out); code != 0 || !slices.Equal(got, c.want) {
+			t.Errorf("%v: exit code %d, got %v, want %v", c.args, code, got, c.want)
 		}
 	}
 }

@@ -200,6 +200,9 @@ func TestTheClientAsksOverTCPAndOverASocket(t *testing.T) {
 		if status, err := c.Status(t.Context()); err != nil || status.Frontends != 2 {
 			t.Errorf("%s: %+v, %v", address, status, err)
 		}
+		if table, err := c.Frontends(t.Context()); err != nil || len(table.Frontends) != 2 || table.Frontends[0].Service != web {
+			t.Errorf("%s: %+v, %v", address, table, err)
+		}
 		if err := c.Kill(t.Context(), "web-1"); err != nil || p.killed != "web-1" {
 			t.Errorf("%s: %v, killed %q", address, err, p.killed)
 		}

@@ -60,6 +60,12 @@ func (c *Client) Status(ctx context.Context) (explain.StatusDocument, error) {
 	return d, c.call(ctx, http.MethodGet, "/v1/status", &d)
 }
 
+// Frontends returns what is listened on.
+func (c *Client) Frontends(ctx context.Context) (explain.FrontendTable, error) {
+	var d explain.FrontendTable
+	return d, c.call(ctx, http.MethodGet, "/v1/frontends", &d)
+}
+
 // Kill stops a pod of the demo, Revive starts it again.
 func (c *Client) Kill(ctx context.Context, pod string) error {
 	return c.call(ctx, http.MethodPost, "/v1/pods/"+url.PathEscape(pod)+"/kill", &struct{}{})

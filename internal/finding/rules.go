@@ -4,12 +4,14 @@ import "slices"
 
 // Rule is one kind of finding. The table of rules is what the documentation, naru check and events are printed from.
 type Rule struct {
-	Code Code
+	Code Code `json:"code"`
 	// Reason is one CamelCase word, used as the reason of events and conditions.
-	Reason   string
-	Severity Severity
+	Reason   string   `json:"reason"`
+	Severity Severity `json:"severity"`
 	// Title says in one line what is wrong; Effect what that does to traffic; Mend how to set it right.
-	Title, Effect, Mend string
+	Title  string `json:"title"`
+	Effect string `json:"effect"`
+	Mend   string `json:"mend"`
 }
 
 // Lookup returns the rule with the given code.
