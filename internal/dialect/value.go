@@ -112,9 +112,9 @@ func (v *Value) checkQuotes() bool {
 // quotesMessage says what is wrong with a value that has typographic quotes.
 func (v *Value) quotesMessage(quote rune) string {
 	if _, isBool := parseBool(straighten(v.Text)); isBool {
-		return fmt.Sprintf("the value has typographic quotes, so it is neither true nor false: %c", quote)
+		return fmt.Sprintf("the value has typographic quotes (%c), so it is neither true nor false", quote)
 	}
-	return fmt.Sprintf("the value has typographic quotes, which are part of it: %c", quote)
+	return fmt.Sprintf("the value has typographic quotes (%c), which are part of it", quote)
 }
 
 // Quoted shortens and quotes a value for a message.
