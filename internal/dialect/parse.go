@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/naru-lb/naru/internal/nearest"
+
+	"github.com/naru-lb/naru/internal/finding"
 )
 
 // Bool reads true or false. "True", "yes", "1" and their like are understood, with a warning, because the clouds'
@@ -155,7 +157,7 @@ func Word[T any](words []string, mean map[string]T, set func(*Value, T)) Reader 
 // Text reads a value as it is. Control characters are refused.
 func Text(set func(*Value, string)) Reader {
 	return func(v *Value) {
-		if strings.ContainsFunc(v.Text, isControl) {
+		if strings.ContainsFunc(v.Text, finding.IsControl) {
 			v.Bad(Quoted(v.Text)+" has characters that cannot be printed", v.Line(strings.Map(printable, v.Text)))
 			return
 		}
@@ -163,21 +165,9 @@ func Text(set func(*Value, string)) Reader {
 	}
 }
 
-func isControl(r rune) bool {
-	return r < 0x20 || r >= 0x7F && r < 0xA0 || r == 0xFEFF || r >= 0x200B && r <= 0x200F
-}
-
 func printable(r rune) rune {
-	if isControl(r) {
+	if finding.IsControl(r) {
 		return -1
-	}
-	return r
-}
-
-// visible replaces what would garble a line of text.
-func visible(r rune) rune {
-	if isControl(r) {
-		return '\uFFFD'
 	}
 	return r
 }

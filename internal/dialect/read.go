@@ -59,9 +59,7 @@ func Read(svc *corev1.Service, tables []*Table, env Env) (Intent, []finding.Find
 	r.reportNotes()
 	intent.Dialects = slices.Sorted(maps.Keys(r.used))
 	for i := range r.findings {
-		f := &r.findings[i]
-		f.Object = finding.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name}
-		f.Message, f.Effect = strings.Map(visible, f.Message), strings.Map(visible, f.Effect)
+		r.findings[i].Object = finding.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name}
 	}
 	finding.Sort(r.findings)
 	return intent, r.findings

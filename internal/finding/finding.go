@@ -96,14 +96,15 @@ type Finding struct {
 	Fix string `json:"fix,omitempty"`
 }
 
-// New returns a finding of the rule with the given code, with the rule's reason and severity. It panics if there is
-// no such rule: codes are constants of this package.
+// New returns a finding of the rule with the given code, with the rule's reason and severity. What would garble a line of
+// text is replaced in the message, wherever it came from. It panics if there is no such rule: codes are constants of this
+// package.
 func New(code Code, message string) Finding {
 	r, ok := Lookup(code)
 	if !ok {
 		panic("finding: no rule " + string(code))
 	}
-	return Finding{Code: code, Reason: r.Reason, Severity: r.Severity, Message: message}
+	return Finding{Code: code, Reason: r.Reason, Severity: r.Severity, Message: oneLine(message)}
 }
 
 // At returns f with the object and the path of the field it is about.
@@ -112,10 +113,25 @@ func (f Finding) At(o Object, path string) Finding {
 	return f
 }
 
-// With returns f with its effect and fix.
+// With returns f with its effect, which is one line as the message is, and its fix, which may be several.
 func (f Finding) With(effect, fix string) Finding {
-	f.Effect, f.Fix = effect, fix
+	f.Effect, f.Fix = oneLine(effect), fix
 	return f
+}
+
+// IsControl tells whether a character has no look of its own, and may change that of others: control characters, and those
+// that are invisible or turn the direction of writing.
+func IsControl(r rune) bool {
+	return r < 0x20 || r >= 0x7F && r < 0xA0 || r == 0xFEFF || r >= 0x200B && r <= 0x200F
+}
+
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if IsControl(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // As returns f with another severity than its rule's.
