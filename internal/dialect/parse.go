@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/naru-lb/naru/internal/nearest"
-
 	"github.com/naru-lb/naru/internal/finding"
+	"github.com/naru-lb/naru/internal/nearest"
 )
 
 // Bool reads true or false. "True", "yes", "1" and their like are understood, with a warning, because the clouds'
